@@ -1,0 +1,1 @@
+"""Runtimes: what starts the data plane's processes and keeps them running."""
