@@ -80,7 +80,7 @@ def load(root: type[T], *, text: str, file: str, environ: Mapping[str, str]) -> 
         ConfigurationError: with every finding: syntax, unknown keys and variables, wrong values.
     """
     try:
-        data = yaml_rs.loads(text) if text.strip() else {}
+        data: object = yaml_rs.loads(text) if text.strip() else {}
     except ValueError as error:
         raise ConfigurationError(f"{file} is not valid YAML: {error}") from error
     if data is None:

@@ -1,0 +1,5 @@
+"""Code generators: a plan in, typed trackers out. Pure."""
+
+from trackplane.codegen.python import generate_python
+
+__all__ = ["generate_python"]
