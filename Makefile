@@ -25,7 +25,7 @@ $(UV):
 	@echo "make: installing the locked Python packages into .venv"
 	@test -x $(PY) || $(UV) venv -q --python 3.11 .venv
 	@$(UV) pip sync -q --require-hashes requirements.lock
-	@$(UV) pip install -q --no-deps --no-build-isolation -e .
+	@$(UV) pip install -q --no-deps -e .
 	@touch $@
 
 .cache/node.stamp: console/package-lock.json console/.npmrc
@@ -98,7 +98,7 @@ screenshots: .cache/python.stamp .cache/console.stamp | /usr/bin/chromium
 # --- maintenance ----------------------------------------------------------------------------------
 
 proto: .cache/python.stamp ## Generate the discovery protocol's code
-	@$(PY) -m grpc_tools.protoc -I src --python_out=src --grpc_python_out=src --mypy_out=src \
+	@PATH=.venv/bin:$$PATH $(PY) -m grpc_tools.protoc -I src --python_out=src --grpc_python_out=src --mypy_out=src \
 	  --mypy_grpc_out=src src/trackplane/discovery/discovery.proto
 
 lock: | $(UV) ## Resolve requirements.lock again
