@@ -25,7 +25,7 @@ $(UV):
 	@echo "make: installing the locked Python packages into .venv"
 	@test -x $(PY) || $(UV) venv -q --python 3.11 .venv
 	@$(UV) pip sync -q --require-hashes requirements.lock
-	@$(UV) pip install -q --no-deps -e .
+	@$(UV) pip install -q --no-deps -e . -e sdks/python
 	@touch $@
 
 .cache/node.stamp: console/package-lock.json console/.npmrc
