@@ -34,7 +34,7 @@ from trackplane.ledger import LedgerEntry
 
 _BUSY_S: Final = 30.0
 _FILE_COLUMNS: Final = (
-    "tbl, path, rows, bytes, fresh, date, grade, min_server, max_server, min_at, max_at, apps"
+    '"table", path, rows, bytes, fresh, date, grade, min_server, max_server, min_at, max_at, apps'
 )
 _RUN_COLUMNS: Final = "topic, partition, path, offset, length, count, newest_ms"
 _HISTORY_MS: Final = 24 * 3600 * 1000  # snapshots' commit times are kept this long
@@ -61,14 +61,14 @@ class ManifestReader:
             clause = "added <= ? AND (removed IS NULL OR removed > ?)"
             values = (table, snapshot, snapshot)  # type: ignore[assignment]
         rows = self._all(
-            f"SELECT {_FILE_COLUMNS} FROM files WHERE tbl = ? AND {clause} ORDER BY added, path",  # noqa: S608
+            f'SELECT {_FILE_COLUMNS} FROM files WHERE "table" = ? AND {clause} ORDER BY added, path',  # noqa: S608
             values,
         )
         return [_file(row) for row in rows]
 
     def tables(self) -> list[str]:
         """Return the tables that have files."""
-        query = "SELECT DISTINCT tbl FROM files WHERE removed IS NULL ORDER BY tbl"
+        query = 'SELECT DISTINCT "table" FROM files WHERE removed IS NULL ORDER BY 1'
         return [name for (name,) in self._all(query)]
 
     def committed(self, consumer: str) -> dict[Partition, int]:
@@ -95,29 +95,27 @@ class ManifestReader:
             for t, p, path, o, n, c, newest in rows
         ]
 
-    def ledger(
-        self, app: str | None = None, day: int | None = None, *, consumer: str = RAW
-    ) -> list[LedgerEntry]:
-        """Return the ledger of an app (None: of all) on a day (since 1970; None: of all days)."""
-        clauses, values = ["consumer = ?"], [consumer]
-        if app is not None:
-            clauses.append("app = ?")
-            values.append(app)
-        if day is not None:
-            clauses.append("day = ?")
-            values.append(day)  # type: ignore[arg-type]
+    def ledger(self, app: str | None = None, day: int | None = None) -> list[LedgerEntry]:
+        """Return the ingest ledger of an app (None: all) on a day since 1970 (None: all)."""
+        return self._ledger("ledger", app, day)
+
+    def rule_ledger(self, app: str | None = None, day: int | None = None) -> list[LedgerEntry]:
+        """Return the ledger of stored events that rules failed on; ``reason`` names the rule."""
+        return self._ledger("rule_ledger", app, day)
+
+    def _ledger(self, table: str, app: str | None, day: int | None) -> list[LedgerEntry]:
         rows = self._all(
-            "SELECT day, app, env, event, kind, reason, count FROM ledger"  # noqa: S608
-            f" WHERE {' AND '.join(clauses)} AND count != 0",
-            values,
+            f"SELECT day, app, env, event, kind, reason, count FROM {table}"  # noqa: S608
+            " WHERE count != 0 AND (?1 IS NULL OR app = ?1) AND (?2 IS NULL OR day = ?2)",
+            (app, day),
         )
         return [LedgerEntry(*row) for row in rows]
 
     def freshness(self, since_ms: int, consumer: str = RAW) -> Freshness:
         """Return how long rows committed since ``since_ms`` took from received to visible."""
         rows = self._all(
-            "SELECT committed_ms - oldest_ms, committed_ms FROM snapshots"
-            " WHERE consumer = ? AND committed_ms >= ? AND oldest_ms > 0",
+            "SELECT committed_at - oldest_ms, committed_at FROM snapshots"
+            " WHERE consumer = ? AND committed_at >= ? AND oldest_ms > 0",
             (consumer, since_ms),
         )
         times = sorted(row[0] for row in rows)
@@ -192,7 +190,7 @@ class Manifest(ManifestReader):
             connection.executemany(
                 "INSERT INTO positions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
                 " position = excluded.position, ruleset = excluded.ruleset,"
-                " committed_ms = excluded.committed_ms",
+                " committed_at = excluded.committed_at",
                 [
                     (commit.consumer, r.topic, r.partition, r.end, r.ruleset, now)
                     for r in commit.ranges
@@ -236,7 +234,7 @@ class Manifest(ManifestReader):
             number = _next_snapshot(connection, "", now, 0, rows)
             for path in compaction.removed:
                 changed = connection.execute(
-                    "UPDATE files SET removed = ?, removed_ms = ? WHERE path = ? AND removed IS NULL",
+                    "UPDATE files SET removed = ?, removed_at = ? WHERE path = ? AND removed IS NULL",
                     (number, now, path),
                 ).rowcount
                 if not changed:
@@ -275,7 +273,7 @@ class Manifest(ManifestReader):
         swept: list[str] = []
         with self._writing() as connection:
             gone = connection.execute(
-                "SELECT path FROM files WHERE removed_ms IS NOT NULL AND removed_ms <= ?",
+                "SELECT path FROM files WHERE removed_at IS NOT NULL AND removed_at <= ?",
                 (now - grace_ms,),
             ).fetchall()
             for (path,) in gone:
@@ -290,7 +288,7 @@ class Manifest(ManifestReader):
                 if known is None:
                     (self.folder / path).unlink(missing_ok=True)
                     swept.append(path)
-            connection.execute("DELETE FROM snapshots WHERE committed_ms < ?", (now - _HISTORY_MS,))
+            connection.execute("DELETE FROM snapshots WHERE committed_at < ?", (now - _HISTORY_MS,))
         return swept
 
     def _open(self) -> sqlite3.Connection:
@@ -389,7 +387,7 @@ def _add_files(
     connection: sqlite3.Connection, files: Iterable[DataFile], number: int, now: int
 ) -> None:
     connection.executemany(
-        f"INSERT INTO files ({_FILE_COLUMNS}, added, added_ms)"  # noqa: S608
+        f"INSERT INTO files ({_FILE_COLUMNS}, added, committed_at)"  # noqa: S608
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
@@ -417,9 +415,9 @@ def _add_counts(
     connection: sqlite3.Connection, consumer: str, entries: Iterable[LedgerEntry]
 ) -> None:
     connection.executemany(
-        "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        f"INSERT INTO {'ledger' if consumer == RAW else 'rule_ledger'} VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT DO UPDATE SET count = count + excluded.count",
-        [(consumer, e.day, e.app, e.env, e.event, e.kind, e.reason, e.count) for e in entries],
+        [(e.day, e.app, e.env, e.event, e.kind, e.reason, e.count) for e in entries],
     )
 
 
