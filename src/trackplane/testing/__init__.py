@@ -1,0 +1,1 @@
+"""Public test tools: fakes, fault sources, behaviour suites, running components."""
