@@ -35,6 +35,8 @@ Kind = Literal[
     "time_replaced",
     # messages lost to retention before the raw store read them (their events are unknown)
     "trimmed",
+    # messages that could not be decoded and are kept aside (their events are unknown)
+    "corrupt",
 ]
 OUTCOMES: Final[tuple[Kind, ...]] = (
     "stored",

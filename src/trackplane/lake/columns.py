@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from operator import attrgetter, itemgetter
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -189,17 +190,17 @@ class EventColumns:
         loose = bool(self._strange)
         wrong: dict[int, dict[str, dict[str, Value]]] = {}
         for namespace in _SPREAD:
-            owns = [getattr(own, namespace) for own in self._own]
+            owns = list(map(attrgetter(namespace), self._own))
             shapes = set(map(tuple, filter(None, owns)))
             keys = set(chain.from_iterable(shapes))
             whole = _by_key(owns, shapes)
-            headers = [header.get(namespace) for header in self._headers]
+            headers = [_object(header.get(namespace)) for header in self._headers]
             _set_unplanned(namespace, headers, header_extra)
             for (ns, name), column in BUILT_IN_COLUMNS.items():
                 if ns != namespace:
                     continue
                 kind = _kind(ns, name)
-                defaults: list[Value] = [h.get(name) if h else None for h in map(_object, headers)]
+                defaults: list[Value] = [h.get(name) if h else None for h in headers]
                 array, bad = typed(defaults, kind)
                 for n in bad:
                     header_extra[n].setdefault(ns, {})[name] = defaults[n]
@@ -346,19 +347,19 @@ def _by_key(
     if len(shapes) != 1 or not all(owns):
         return {}
     (shape,) = shapes
-    columns = zip(*(own.values() for own in owns if own is not None), strict=True)
-    return {key: list(column) for key, column in zip(shape, columns, strict=True)}
+    objects = [own for own in owns if own is not None]
+    return {key: list(map(itemgetter(key), objects)) for key in shape}
 
 
 def _set_unplanned(
-    namespace: str, headers: Iterable[Any], extra: list[dict[str, dict[str, Any]]]
+    namespace: str, headers: Iterable[dict[str, Any] | None], extra: list[dict[str, dict[str, Any]]]
 ) -> None:
     """Put what of the headers is not built in into ``extra``."""
     ignored = _PLATFORM.get(namespace, ())
     for n, header in enumerate(headers):
         rest = {
             key: value
-            for key, value in (_object(header) or {}).items()
+            for key, value in (header or {}).items()
             if (namespace, key) not in BUILT_IN_COLUMNS and key not in ignored
         }
         if rest:

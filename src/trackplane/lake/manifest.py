@@ -310,10 +310,11 @@ class Manifest(ManifestReader):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
     def _check_ranges(self, connection: sqlite3.Connection, commit: Commit) -> None:
         lost: dict[Partition, int] = {}
