@@ -31,7 +31,7 @@ class Deprecation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class Property(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A property, fully expanded: types in ``type`` are a union; several are alternatives.
 
-    ``min``/``max`` are inclusive and bound numbers, integers and timestamps (ms); lengths count
+    ``min``/``max`` are inclusive and bound numbers and integers; lengths count
     code points, items or entries; ``pattern`` must match the whole string (RE2 ∩ ECMA-262).
     ``values`` is the shape of a map's values, ``items`` of an array's items.
     """
