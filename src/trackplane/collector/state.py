@@ -21,6 +21,7 @@ from trackplane.discovery.source import ResourceKey
 from trackplane.errors import TrackplaneError
 from trackplane.event import Grade, JsonObject
 from trackplane.plan.model import EventSpec
+from trackplane.plan.validate import compile_validator
 
 _log = structlog.get_logger(__name__)
 
@@ -38,9 +39,8 @@ _decode_key: Final = msgspec.json.Decoder(WriteKey).decode
 class _Compiled:
     """The validators that are compiled now, least recently compiled first out."""
 
-    def __init__(self, limit: int, compile_validator: Callable[[EventSpec], Validator]) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
-        self.compile_validator = compile_validator
         self._entries: OrderedDict[int, PlannedEvent] = OrderedDict()
 
     def keep(self, event: PlannedEvent) -> None:
@@ -70,7 +70,7 @@ class PlannedEvent:
         Raises:
             TrackplaneError: the specification cannot be compiled.
         """
-        self.validate = self._compiled.compile_validator(_decode_spec(self._body))
+        self.validate = compile_validator(_decode_spec(self._body))
         self._compiled.keep(self)
 
     def release(self) -> None:
@@ -104,15 +104,9 @@ class _State(msgspec.Struct, frozen=True):
 class CollectorState:
     """The configuration in force; a ``discovery.source.ConfigurationConsumer``."""
 
-    def __init__(
-        self,
-        *,
-        partitions: int,
-        new_id: Callable[[], str],
-        compile_validator: Callable[[EventSpec], Validator],
-    ) -> None:
+    def __init__(self, *, partitions: int, new_id: Callable[[], str]) -> None:
         self._new_admitter = partial(Admitter, partitions=partitions, new_id=new_id)
-        self._compiled = _Compiled(MAX_COMPILED, compile_validator)
+        self._compiled = _Compiled(MAX_COMPILED)
         self._state = _State(0, {}, {}, {}, {}, {})
         self.ready = False
 

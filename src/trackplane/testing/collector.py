@@ -14,7 +14,6 @@ import uuid_utils
 import uvloop
 
 from trackplane import dirty, ledger
-from trackplane.admission.admit import Validator
 from trackplane.collector import Collector, CollectorSettings, CollectorState, serve
 from trackplane.dirty import DirtyEvent
 from trackplane.discovery import AppSettings, Resource, Snapshot, WriteKey
@@ -63,16 +62,13 @@ class RunningCollector:
         self,
         queue: Queue,
         *,
-        compile_validator: Callable[[EventSpec], Validator],
         clock: Callable[[], int],
         resources: Iterable[Resource] | None = None,
         settings: CollectorSettings | None = None,
     ) -> None:
         self.settings = settings or CollectorSettings(port=0)
         queue.ensure_topics(topics(self.settings.partitions))
-        self.state = CollectorState(
-            partitions=self.settings.partitions, new_id=new_id, compile_validator=compile_validator
-        )
+        self.state = CollectorState(partitions=self.settings.partitions, new_id=new_id)
         self.collector = Collector(self.settings, queue, self.state, clock=clock)
         self.port = 0
         self._snapshot: Snapshot | None = None
