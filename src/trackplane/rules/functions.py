@@ -29,8 +29,10 @@ class Signature(msgspec.Struct, frozen=True):
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
-    """One function. ``sign`` is how the Python front end spells an operator; ``cost`` is in units
-    of about 30 ns in generated Python.
+    """One function.
+
+    ``sign`` is how the Python front end spells an operator; ``cost`` is in units of about 30 ns of
+    generated Python.
     """
 
     name: str

@@ -138,14 +138,13 @@ def _read(path: Path, event: JsonObject) -> Any:
 def _typed(value: Any, wanted: Type) -> Any:
     kind = wanted.kind
     reader = values.READERS.get(kind)
+    found: Any = value
     if reader is not None:
         found = reader(value)
     elif kind in ("object", "map"):
         found = value if isinstance(value, dict) else None
     elif kind == "array":
         found = value if isinstance(value, list) else None
-    else:
-        found = value
     if found is None:
         return RuleFailure("rule_type", f"{type(value).__name__} is not {wanted}")
     return found
@@ -345,8 +344,8 @@ _STRICT: Final[dict[str, _Strict]] = {
     "round": _whole(round),
     "floor": _whole(math.floor),
     "ceil": _whole(math.ceil),
-    "min_": _plain(lambda a, b: min(a, b)),
-    "max_": _plain(lambda a, b: max(a, b)),
+    "min_": _plain(min),
+    "max_": _plain(max),
     "int": _int,
     "float": _float,
     "string": _string,
