@@ -65,7 +65,7 @@ class Flaw(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Directory(msgspec.Struct, frozen=True, array_like=True):
-    grade: str
+    grade: Grade
     uploads: list[Upload]
     names: list[str]
     ids: list[str]
@@ -210,7 +210,7 @@ class Frame:
     """
 
     def __init__(self, directory: _Directory, headers: memoryview, events: memoryview) -> None:
-        self.grade: str = directory.grade
+        self.grade: Grade = directory.grade
         self.uploads: list[Upload] = directory.uploads
         self.names: list[str] = directory.names
         self.ids: list[str] = directory.ids
