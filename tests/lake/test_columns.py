@@ -2,6 +2,7 @@
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -63,6 +64,13 @@ def frame_of(uploads, *, clean):
     return Frame.decode(builder.build())
 
 
+def utc(table):
+    for name in ("when_server", "when_at"):
+        column = table.schema.get_field_index(name)
+        table = table.set_column(column, name, table[name].cast(pa.timestamp("ms", "UTC")))
+    return table
+
+
 def expected(merged):
     """Return the row that `merged` must become."""
     row = dict.fromkeys(BUILT_IN_COLUMNS.values())
@@ -98,7 +106,7 @@ def test_every_row_is_the_merged_event_and_loses_nothing(uploads, clean, random)
     columns = EventColumns()
     columns.add(frame, "events.p1", 3, 7, keep)
     columns.add(frame, "events.p1", 3, 8, np.ones(len(frame), bool))
-    rows = columns.build().to_pylist()
+    rows = utc(columns.build()).to_pylist()
     places = [*np.flatnonzero(keep).tolist(), *range(len(frame))]
     assert len(rows) == len(places)
     for row, index in zip(rows, places, strict=True):
@@ -113,7 +121,9 @@ def test_every_row_is_the_merged_event_and_loses_nothing(uploads, clean, random)
             k: row[k] for k in ("app", "env", "grade", "revision", "weight", "violations")
         } == meta
         assert (row["id"], row["event"]) == (merged["id"], merged["event"])
-        assert (row["server"], row["at"]) == (merged["when"]["server"], merged["when"]["at"])
+        assert [round(row[f"when_{n}"].timestamp() * 1000) for n in ("server", "at")] == [
+            merged["when"][n] for n in ("server", "at")
+        ]
         assert (row["topic"], row["partition"], row["index"]) == ("events.p1", 3, index)
     assert [row["offset"] for row in rows] == [7] * int(keep.sum()) + [8] * len(frame)
 

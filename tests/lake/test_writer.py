@@ -152,3 +152,33 @@ def test_a_flush_is_cut_into_row_groups(manifest, folder, clock, messages):
     (file,) = manifest.files("events")
     assert pq.ParquetFile(folder / file.path).num_row_groups == 3
     assert [r["event"] for r in rows(manifest)] == ["e0", "buy", "e1", "buy", "e2", "buy"]
+
+
+def test_many_runs_are_merged_and_still_know_every_identity(manifest, folder, clock, messages):
+    from trackplane.lake.settings import RawStoreSettings
+
+    settings = RawStoreSettings(merge_runs=4)
+    store = RawStore(manifest, folder, clock, settings)
+    store.assign([P2, OTHER])
+    for n in range(20):
+        store.add(*P2, n, messages.frame((f"{n}", "buy")))
+        store.add(*OTHER, n, messages.frame((f"o{n}", "buy")))
+        store.flush()
+        assert len(manifest.runs("raw", *P2)) <= 5
+    again = RawStore(manifest, folder, clock, settings)
+    again.assign([P2, OTHER])
+    again.add(*P2, 20, messages.frame(*[(f"{n}", "buy") for n in range(21)]))
+    again.flush()
+    assert counts(manifest)["buy", "deduplicated", ""] == 20
+    assert len(rows(manifest)) == 41
+
+
+def test_runs_the_window_has_passed_are_let_go(manifest, folder, clock, messages):
+    store = RawStore(manifest, folder, clock)
+    store.assign([P2])
+    day = 24 * 3600 * 1000
+    store.add(*P2, 0, messages.frame(("1", "buy")))
+    store.flush()
+    store.add(*P2, 1, messages.frame(("2", "buy"), received=messages.now + day + 1))
+    store.flush()
+    assert len(manifest.runs("raw", *P2)) == 1

@@ -33,6 +33,7 @@ BUILT_IN_COLUMNS: Final[Mapping[tuple[str, str], str]] = {
     if namespace in _SPREAD and name not in _PLATFORM.get(namespace, ())
 }
 
+MOMENT: Final = pa.timestamp("ms")  # UTC
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 FLAWS: Final = pa.list_(pa.struct([("code", pa.string()), ("pointer", pa.string())]))
 _ARROW: Final[Mapping[str, pa.DataType]] = {"string": _TEXT, INT: pa.int64()}
@@ -51,8 +52,8 @@ EVENT_SCHEMA: Final = pa.schema(
         ("event", _TEXT),
         ("id", pa.string()),
         ("weight", pa.float64()),
-        ("server", pa.int64()),
-        ("at", pa.int64()),
+        ("when_server", MOMENT),
+        ("when_at", MOMENT),
         *(
             (column, _ARROW[_kind(namespace, name)])
             for (namespace, name), column in BUILT_IN_COLUMNS.items()
@@ -170,8 +171,8 @@ class EventColumns:
             ),
             "id": pa.array(self._ids, pa.string()),
             "weight": weight,
-            "server": received[upload],
-            "at": _joined(self._at, np.int64),
+            "when_server": pa.array(received[upload]).view(MOMENT),
+            "when_at": pa.array(_joined(self._at, np.int64)).view(MOMENT),
             **properties,
             "extra": extra,
             "what": self._what(upload),

@@ -77,7 +77,8 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
 class DataFile(msgspec.Struct, frozen=True, kw_only=True):
     """A Parquet file of a table. ``path`` is relative to the lake's folder; times are ms.
 
-    A fresh file holds any dates and grades: its ``date`` and ``grade`` are empty.
+    A fresh file holds any dates and grades: its ``date`` and ``grade`` are empty. ``committed_at`` is
+    the manifest's.
     """
 
     table: str
@@ -92,6 +93,7 @@ class DataFile(msgspec.Struct, frozen=True, kw_only=True):
     min_at: int = 0
     max_at: int = 0
     apps: tuple[str, ...] = ()
+    committed_at: int = 0
 
 
 class IdentityRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import pyarrow as pa
 from trackplane.dirty import DirtyEvent
 from trackplane.event import Position
 from trackplane.frame import Flaw
-from trackplane.lake.columns import FLAWS, flaw_column
+from trackplane.lake.columns import FLAWS, MOMENT, flaw_column
 
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 
@@ -22,7 +22,7 @@ DIRTY_SCHEMA: Final = pa.schema(
         ("revision", pa.int64()),
         ("event", _TEXT),
         ("id", pa.string()),
-        ("server", pa.int64()),
+        ("when_server", MOMENT),
         ("stage", _TEXT),
         ("reason", _TEXT),
         ("message", pa.string()),
@@ -62,7 +62,7 @@ class DirtyColumns:
             if event.violations:
                 flaws[row] = event.violations
         columns: dict[str, object] = {
-            "server": [event.received for event in events],
+            "when_server": [event.received for event in events],
             "violations": flaw_column(flaws, len(events)),
             "topic": [place.topic for place, _ in self._places],
             "partition": [place.partition for place, _ in self._places],

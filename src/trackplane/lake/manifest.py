@@ -61,7 +61,7 @@ class ManifestReader:
             clause = "added <= ? AND (removed IS NULL OR removed > ?)"
             values = (table, snapshot, snapshot)  # type: ignore[assignment]
         rows = self._all(
-            f'SELECT {_FILE_COLUMNS} FROM files WHERE "table" = ? AND {clause} ORDER BY added, path',  # noqa: S608
+            f'SELECT {_FILE_COLUMNS}, committed_at FROM files WHERE "table" = ? AND {clause} ORDER BY added, path',  # noqa: S608
             values,
         )
         return [_file(row) for row in rows]
@@ -423,7 +423,7 @@ def _add_counts(
 
 
 def _file(row: Sequence[Any]) -> DataFile:
-    table, path, rows, size, fresh, date, grade, *times, apps = row
+    table, path, rows, size, fresh, date, grade, *times, apps, committed_at = row
     min_server, max_server, min_at, max_at = times
     return DataFile(
         table=table,
@@ -438,4 +438,5 @@ def _file(row: Sequence[Any]) -> DataFile:
         min_at=min_at,
         max_at=max_at,
         apps=msgspec.json.decode(apps, type=tuple[str, ...]),
+        committed_at=committed_at,
     )

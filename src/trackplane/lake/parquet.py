@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from trackplane.lake.commit import DataFile, LakeError
 
-_DELTA: Final = ("server", "at", "offset", "index", "when_client", "when_sent", "how_seq")
+_DELTA: Final = ("when_server", "when_at", "offset", "index", "when_client", "when_sent", "how_seq")
 
 
 class FreshFiles:
@@ -83,11 +83,7 @@ def write(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
         compression="zstd",
         compression_level=1,
         use_dictionary=columns,
-        column_encoding={
-            name: "DELTA_BINARY_PACKED"
-            for name in _DELTA
-            if name in schema.names and pa.types.is_integer(schema.field(name).type)
-        },
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in _DELTA if name in schema.names},
         store_schema=False,
     ) as writer:
         for part in parts:
@@ -97,14 +93,14 @@ def write(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
 def described(folder: Path, path: Path, table: str, parts: Sequence[pa.Table]) -> DataFile:
     """Return what the manifest keeps of a fresh file."""
     apps: set[str] = set()
-    bounds: dict[str, list[int]] = {"server": [], "at": []}
+    bounds: dict[str, list[int]] = {"when_server": [], "when_at": []}
     for part in parts:
         for name, values in bounds.items():
             if name in part.schema.names and part.num_rows:
-                found: Any = pc.min_max(part[name]).as_py()
+                found: Any = pc.min_max(part[name].cast(pa.int64())).as_py()
                 values += [v for v in found.values() if v is not None]
         apps.update(app for app in pc.unique(part["app"]).to_pylist() if app is not None)
-    server, at = bounds["server"] or [0], bounds["at"] or [0]
+    server, at = bounds["when_server"] or [0], bounds["when_at"] or [0]
     return DataFile(
         table=table,
         path=str(path.relative_to(folder)),

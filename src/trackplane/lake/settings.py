@@ -29,6 +29,8 @@ class CompactionSettings(msgspec.Struct, frozen=True, kw_only=True):
         max_age_ms: a fresh file older than this is compacted even if alone.
         max_bytes: input bytes of one compaction; bounds memory.
         grace_ms: how long a replaced or unnamed file stays on disk.
+        merge_files: small files of a partition that make merging them worth while.
+        duplicates_ms: how far back, in server time, duplicates that crossed partitions are looked for.
         memory_mb: DuckDB's memory limit while sorting.
         threads: DuckDB's threads while sorting.
         lease_ms: a compactor silent this long loses its turn.
@@ -39,6 +41,8 @@ class CompactionSettings(msgspec.Struct, frozen=True, kw_only=True):
     min_files: int = 40
     max_age_ms: int = 3600 * 1000
     max_bytes: int = 256 * 1024 * 1024
+    merge_files: int = 8
+    duplicates_ms: int = 3600 * 1000
     grace_ms: int = 15 * 60 * 1000
     memory_mb: int = 512
     threads: int = 1

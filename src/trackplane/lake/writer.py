@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import structlog
 
 from trackplane import dirty, ledger
+from trackplane.engine.dedup import DedupSettings
 from trackplane.errors import CorruptionError
 from trackplane.event import LANE_TOPICS, Position
 from trackplane.frame import Frame
@@ -114,11 +115,11 @@ class RawStore:
         starts: dict[Partition, int] = {}
         for partition in partitions:
             start = committed.get(partition, 0)
-            identities = PartitionIdentities.load(
+            identities = PartitionIdentities(
                 self._folder,
                 self._manifest.runs(RAW, *partition),
-                max_ids=self._settings.max_ids,
-                window_ms=self._settings.window_ms,
+                DedupSettings(max_ids=self._settings.max_ids, window_ms=self._settings.window_ms),
+                self._settings.merge_runs,
             )
             self._owned[partition] = _Owned(start, identities)
             starts[partition] = start
@@ -201,11 +202,8 @@ class RawStore:
         for table, parts in ((EVENTS, self._events), (DIRTY, self._dirty)):
             if any(part.num_rows for part in parts):
                 written.append(files.table(table, parts))
-        runs, replaced = write_runs(
-            files,
-            {key: own.identities for key, own in moved.items()},
-            merge_at=self._settings.merge_runs,
-        )
+        states = {key: own.identities for key, own in moved.items()}
+        runs, replaced = write_runs(files, states)
         files.sync()
         counts: Counter[Key] = Counter()
         for own in moved.values():
@@ -254,7 +252,7 @@ class RawStore:
         if not len(frame):
             return 0
         received = max(upload.received for upload in frame.uploads)
-        keep, reused = owned.identities.admit(frame.identities, position.offset, received)
+        keep, reused = owned.identities.admit(frame.identities, received)
         groups: dict[tuple[int, str, str], int] = {}
         of_upload = np.array(
             [
@@ -293,7 +291,6 @@ class RawStore:
             halves = np.frombuffer(b"".join(events[n].identity for n in known), ">u8")
             keep, _ = owned.identities.admit(
                 halves.astype(np.uint64).reshape(-1, 2),
-                position.offset,
                 max(event.received for event in events),
             )
             again = {n for n, kept in zip(known, keep.tolist(), strict=True) if not kept}
