@@ -75,7 +75,7 @@ class Collector:
         self._state = state
         self._clock = clock
         self._telemetry = Telemetry(clock)
-        self._committer = Committer(queue, self._telemetry)
+        self._committer = Committer(queue, self._telemetry, round_ms=settings.round_ms)
         self._limits = Limits(
             events=settings.max_events,
             event_bytes=settings.max_event_bytes,

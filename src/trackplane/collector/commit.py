@@ -1,6 +1,7 @@
 """Group commit: uploads that wait for the same round share one append of the queue.
 
-One append is under way at a time; what arrives meanwhile is the next round. An upload is answered
+One append is under way at a time; what arrives meanwhile is the next round; under load rounds start
+at least ``round_ms`` apart. An upload is answered
 only when its round's append has returned.
 """
 
@@ -24,9 +25,10 @@ _log = structlog.get_logger(__name__)
 class Committer:
     """Owns the round being filled. Used from one event loop."""
 
-    def __init__(self, queue: Queue, telemetry: Telemetry) -> None:
+    def __init__(self, queue: Queue, telemetry: Telemetry, *, round_ms: int = 0) -> None:
         self._queue = queue
         self._telemetry = telemetry
+        self._round_s = round_ms / 1000
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="collector-append")
         self._waiting: list[asyncio.Future[StorageError | None]] = []
         self._carried: Counter[LedgerKey] = Counter()
@@ -73,9 +75,15 @@ class Committer:
 
     async def _write_rounds(self) -> None:
         while True:
+            started = time.perf_counter()
+            uploads = len(self._waiting)
             await self._write_round()
             if not self._waiting:
                 break
+            # A lone client is never held up; several gain more from a shared sync than they wait.
+            rest = self._round_s - (time.perf_counter() - started)
+            if uploads > 1 and rest > 0:
+                await asyncio.sleep(rest)
         self._scheduled = False
         self._writing = None
 

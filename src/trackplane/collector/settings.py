@@ -21,6 +21,7 @@ class CollectorSettings(msgspec.Struct, frozen=True, kw_only=True):
         max_depth: deepest nesting of an event; a deeper one goes dirty.
         max_waiting_bytes: bodies being read or waiting for the queue; beyond, uploads are told to retry (503).
         body_timeout_ms: longest wait for the rest of a body; then the upload is refused (408).
+        round_ms: under load, rounds start at least so far apart, so that more uploads share a sync.
         retry_after_s: what Retry-After says when the queue fails or the collector is overloaded.
         drain_ms: longest wait for open uploads when stopping.
         allowed_origins: origins that browsers may send from; `*` is any.
@@ -38,6 +39,7 @@ class CollectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_depth: int = 64
     max_waiting_bytes: int = 64 * 1024 * 1024
     body_timeout_ms: int = 15_000
+    round_ms: int = 2
     retry_after_s: int = 2
     drain_ms: int = 10_000
     allowed_origins: tuple[str, ...] = ("*",)
