@@ -1,0 +1,109 @@
+"""A worker: the raw store and the rules, each a consumer in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+import structlog
+
+from trackplane.discovery.source import ConfigurationSource
+from trackplane.errors import StorageError
+from trackplane.worker.configuration import WorkerConfiguration
+from trackplane.worker.consumer import Consumer
+
+_log = structlog.get_logger(__name__)
+_REPORT_S = 1.0
+
+
+class Worker:
+    """Runs consumers under a configuration until stopped; then they flush and give up their share.
+
+    ``chores`` are called every ``chore_s`` seconds in a thread of their own (compaction).
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        consumers: Sequence[Consumer],
+        configuration: WorkerConfiguration,
+        source: ConfigurationSource,
+        chore: Callable[[], object],
+        chore_s: float = 5.0,
+    ) -> None:
+        self._name = name
+        self._consumers = consumers
+        self._configuration = configuration
+        self._source = source
+        self._chore = chore
+        self._chore_s = chore_s
+        self._ending = threading.Event()
+        self._failure: BaseException | None = None
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run until ``stopping`` is set.
+
+        Raises:
+            StorageError: a consumer died of a defect; whoever supervises starts the worker again.
+        """
+        loop = asyncio.get_running_loop()
+        threads = [
+            threading.Thread(
+                target=self._guarded, args=(consumer.run, loop, stopping), name=f"consumer-{index}"
+            )
+            for index, consumer in enumerate(self._consumers)
+        ]
+        threads.append(threading.Thread(target=self._chores, name="chores"))
+        following = asyncio.create_task(self._source.run(self._configuration))
+        for thread in threads:
+            thread.start()
+        _log.info("worker_started", name=self._name)
+        while not stopping.is_set():
+            self._source.report(msgspec.json.encode(self.statistics()))
+            try:
+                await asyncio.wait_for(stopping.wait(), _REPORT_S)
+            except TimeoutError:
+                continue
+        for consumer in self._consumers:
+            consumer.stop()
+        self._ending.set()
+        for thread in threads:
+            await asyncio.to_thread(thread.join)
+        following.cancel()
+        _log.info("worker_stopped", name=self._name)
+        if self._failure is not None:
+            raise StorageError(f"a consumer ended: {self._failure!r}") from self._failure
+
+    def statistics(self) -> dict[str, object]:
+        """Return the figures that are reported to the control plane."""
+        return {
+            "consumers": [msgspec.to_builtins(c.statistics()) for c in self._consumers],
+            "number": self._source.number,
+            "age_ms": self._source.age_ms,
+        }
+
+    def _guarded(
+        self, run: Callable[[], None], loop: asyncio.AbstractEventLoop, stopping: asyncio.Event
+    ) -> None:
+        try:
+            run()
+        except BaseException as error:  # noqa: BLE001 a dead consumer must end the process
+            self._failure = error
+            _log.exception("consumer_died")
+            loop.call_soon_threadsafe(stopping.set)
+
+    def _chores(self) -> None:
+        while not self._ending.wait(self._chore_s):
+            try:
+                self._chore()
+            except StorageError as error:
+                _log.error("chore_failed", error=str(error))
+
+
+def wall_clock() -> int:
+    """Return Unix ms."""
+    return time.time_ns() // 1_000_000
