@@ -306,6 +306,10 @@ class _Reader:
         ends.reverse()
         parts.reverse()
         root_end = self._span(node)[1]
+        for index, (before, end) in enumerate(zip([root_end, *ends], ends, strict=False)):
+            if isinstance(parts[index], str) and self.excerpt.text[end - 1] != "]":
+                # As written: Python would have normalised the name (NFKC).
+                parts[index] = self.excerpt.text[before:end].lstrip(" \t\r\n.)")
         if node.id not in ROOTS:
             hint = (
                 f"write {_CONSTANTS[node.id]}"

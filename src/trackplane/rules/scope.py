@@ -1,0 +1,177 @@
+"""What a rule can see: the properties of the events it names, as the plans of its apps give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, cast
+
+import msgspec
+
+from trackplane.errors import did_you_mean
+from trackplane.event import BUILT_IN
+from trackplane.plan.model import EventSpec, Property
+from trackplane.plan.properties import paths_of, variant_properties
+from trackplane.rules.ir import JSON, Path, Root, Type
+
+Plans = Mapping[tuple[str, str], EventSpec]  # (app, event) -> its specification
+
+STAMPED: Final = frozenset(
+    (
+        "id",
+        "event",
+        "when.server",
+        "when.at",
+        "meta.app",
+        "meta.env",
+        "meta.grade",
+        "meta.revision",
+        "meta.weight",
+    )
+)
+_SCALARS: Final = {
+    "string": "string",
+    "integer": "int64",
+    "number": "float64",
+    "boolean": "bool",
+    "timestamp": "timestamp",
+    "object": "object",
+    "json": "json",
+}
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """Why a path cannot be resolved; ``part`` counts the step at fault (0: the property)."""
+
+    code: str
+    message: str
+    part: int
+    hint: str | None = None
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """A typed path, and the property path it reads (down to the first array, map or json)."""
+
+    path: Path
+    reads: str
+
+
+class Scope:
+    """The specifications of a rule's events. ``specs`` None: the rule runs over all events."""
+
+    def __init__(self, specs: Sequence[EventSpec] | None) -> None:
+        self._specs = specs
+
+    def resolve(self, root: str, parts: tuple[str | int, ...]) -> Resolved | Unknown:
+        """Type a path."""
+        if root in ("id", "event"):
+            if parts:
+                return Unknown("rule_type", f"{root} is a string: it has no parts", 0)
+            return self._resolved("", (root,), Type("string"), root)
+        if not parts:
+            hint = f"write {root}.<property>"
+            return Unknown("rule_name", f"{root} is a namespace, not a property", 0, hint)
+        if not isinstance(parts[0], str):
+            return Unknown("rule_name", f"{root} is not an array", 0)
+        built_in = BUILT_IN.get(f"{root}.{parts[0]}")
+        shapes = list(self._shapes(root, parts[0]))
+        if not shapes:
+            if built_in is None:
+                return self._unplanned(root, parts[0])
+            shapes = [Property(type=(built_in,))]  # type: ignore[arg-type]
+        return self._agreed(root, parts, shapes)
+
+    def _resolved(
+        self, root: str, parts: tuple[str | int, ...], type_: Type, reads: str
+    ) -> Resolved:
+        name = ".".join(str(part) for part in (root, *parts) if part != "")
+        path = Path(cast("Root", root), parts, type_, name not in STAMPED)
+        return Resolved(path, reads)
+
+    def _shapes(self, root: str, name: str) -> Iterator[Property]:
+        for spec in self._specs or ():
+            found = [spec.properties.get(root, {}).get(name)]
+            found += [
+                variant_properties(spec, 1 << index).get(root, {}).get(name)
+                for index, variant in enumerate(spec.variants)
+                if name in variant.patch.get(root, {})
+            ]
+            yield from (shape for shape in found if shape is not None)
+
+    def _unplanned(self, root: str, name: str) -> Unknown:
+        path = f"{root}.{name}"
+        known = [built_in for built_in in BUILT_IN if built_in.startswith(f"{root}.")]
+        if self._specs is None:
+            hint = did_you_mean(path, known) if root != "what" else None
+            hint = hint or 'name the events: event == "…" and …'
+            message = f"a rule over all events reads built-in properties only, not {path}"
+            return Unknown("rule_name", message, 0, hint)
+        planned = {path for spec in self._specs for path in paths_of(spec)}
+        events = ", ".join(sorted({spec.event for spec in self._specs})[:3]) or "no event"
+        message = f"{path} is not planned for {events}"
+        return Unknown("rule_name", message, 0, did_you_mean(path, [*planned, *known]))
+
+    def _agreed(
+        self, root: str, parts: tuple[str | int, ...], shapes: list[Property]
+    ) -> Resolved | Unknown:
+        """Walk all shapes down the path together; they must agree in the end."""
+        reads, open_ = f"{root}.{parts[0]}", True
+        current: list[Property] = shapes
+        for index, part in enumerate(parts[1:], start=1):
+            after: list[Property] = []
+            faults: list[Unknown] = []
+            for shape in current:
+                below = _below(shape, part, index)
+                if isinstance(below, Unknown):
+                    faults.append(below)
+                else:
+                    after.append(below)
+            if not after:
+                return faults[0]
+            open_ = open_ and all(shape.type == ("object",) for shape in current)
+            if open_ and isinstance(part, str):
+                reads += f".{part}"
+            current = after
+        types = {_type_of(shape) for shape in current}
+        if len(types) > 1:
+            each = ", ".join(sorted(str(type_) for type_ in types))
+            hint = "name fewer events, or make the plan agree"
+            message = f"its type differs between the events or variants named: {each}"
+            return Unknown("rule_type", message, len(parts) - 1, hint)
+        return self._resolved(root, parts, types.pop(), reads)
+
+
+_ANYTHING: Final = Property(type=("json",))
+
+
+def _below(shape: Property, part: str | int, index: int) -> Property | Unknown:
+    kind = shape.type[0] if len(shape.type) == 1 else "json"
+    if kind == "json":
+        return _ANYTHING
+    if isinstance(part, int):
+        if part < 0:
+            return Unknown("rule_type", "an index counts from 0", index)
+        if kind == "array":
+            return shape.items or _ANYTHING
+        return Unknown("rule_type", f"[{part}] of {kind}, which is not an array", index)
+    if kind == "map":
+        return shape.values or _ANYTHING
+    if kind == "object":
+        properties = shape.properties or {}
+        found = properties.get(part)
+        if found is not None:
+            return found
+        hint = did_you_mean(part, properties)
+        return Unknown("rule_name", f"the object has no planned property {part!r}", index, hint)
+    hint = "write [0] for the first item" if kind == "array" else None
+    return Unknown("rule_type", f".{part} of {kind}, which has no parts", index, hint)
+
+
+def _type_of(shape: Property) -> Type:
+    if len(shape.type) != 1:
+        return JSON
+    kind = shape.type[0]
+    if kind == "array":
+        return Type("array", _type_of(shape.items) if shape.items is not None else JSON)
+    if kind == "map":
+        return Type("map", _type_of(shape.values) if shape.values is not None else JSON)
+    return Type(_SCALARS[kind])  # type: ignore[arg-type]
