@@ -157,6 +157,23 @@ def test_a_body_that_never_ends_is_refused_in_time(start: Start, client: httpx.C
         assert slow.recv(100).startswith(b"HTTP/1.1 408")
 
 
+def test_headers_that_never_end_are_cut_off(start: Start, client: httpx.Client) -> None:
+    """At 64 KiB; nothing is kept of them."""
+    running = start()
+    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as endless:
+        endless.sendall(b"POST /v1/records HTTP/1.1\r\nX: " + b"x" * 60_000)
+        assert client.post(running.url + "/v1/records", content=RECORD).status_code == 200
+        endless.sendall(b"x" * 10_000)
+        assert endless.recv(100).startswith(b"HTTP/1.1 400")
+
+
+def test_a_body_of_unsaid_length_is_bounded_as_well(start: Start, client: httpx.Client) -> None:
+    """Chunked uploads are taken up to the limit."""
+    url = start().url + "/v1/records"
+    assert client.post(url, content=iter([RECORD[:20], RECORD[20:]])).status_code == 200
+    assert client.post(url, content=iter([b" " * 900_000] * 5)).status_code == 413
+
+
 def test_a_client_that_leaves_early_hurts_nobody(start: Start, client: httpx.Client) -> None:
     """Its share of the buffer is given back."""
     running = start()

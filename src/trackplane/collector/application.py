@@ -329,7 +329,9 @@ class Collector:
         if self._state.admitter(key) is None:
             return await self._unauthorized(request)
         host = request.headers.get(b"host", b"").decode("latin-1")
-        document = segment.settings_document(key, host, request.scope.get("scheme", "http"))
+        forwarded = request.headers.get(b"x-forwarded-proto")
+        scheme = forwarded.decode("latin-1") if forwarded else request.scope.get("scheme", "http")
+        document = segment.settings_document(key, host, scheme)
         await answers.respond(request.send, 200, msgspec.json.encode(document), request.extra)
         return 200
 

@@ -15,6 +15,7 @@ import structlog
 import uvicorn
 
 from trackplane.collector.application import Collector
+from trackplane.collector.protocol import BoundedProtocol
 from trackplane.collector.settings import CollectorSettings
 from trackplane.errors import ConfigurationError
 
@@ -102,12 +103,13 @@ async def serve(
     server = _Server(
         uvicorn.Config(
             collector,
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             lifespan="off",
             interface="asgi3",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             date_header=False,
             backlog=_BACKLOG,
