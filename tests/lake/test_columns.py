@@ -65,7 +65,7 @@ def frame_of(uploads, *, clean):
 
 
 def utc(table):
-    for name in ("when_server", "when_at"):
+    for name in ("server", "at"):
         column = table.schema.get_field_index(name)
         table = table.set_column(column, name, table[name].cast(pa.timestamp("ms", "UTC")))
     return table
@@ -121,7 +121,7 @@ def test_every_row_is_the_merged_event_and_loses_nothing(uploads, clean, random)
             k: row[k] for k in ("app", "env", "grade", "revision", "weight", "violations")
         } == meta
         assert (row["id"], row["event"]) == (merged["id"], merged["event"])
-        assert [round(row[f"when_{n}"].timestamp() * 1000) for n in ("server", "at")] == [
+        assert [round(row[n].timestamp() * 1000) for n in ("server", "at")] == [
             merged["when"][n] for n in ("server", "at")
         ]
         assert (row["topic"], row["partition"], row["index"]) == ("events.p1", 3, index)

@@ -52,8 +52,8 @@ EVENT_SCHEMA: Final = pa.schema(
         ("event", _TEXT),
         ("id", pa.string()),
         ("weight", pa.float64()),
-        ("when_server", MOMENT),
-        ("when_at", MOMENT),
+        ("server", MOMENT),
+        ("at", MOMENT),
         *(
             (column, _ARROW[_kind(namespace, name)])
             for (namespace, name), column in BUILT_IN_COLUMNS.items()
@@ -171,8 +171,8 @@ class EventColumns:
             ),
             "id": pa.array(self._ids, pa.string()),
             "weight": weight,
-            "when_server": pa.array(received[upload]).view(MOMENT),
-            "when_at": pa.array(_joined(self._at, np.int64)).view(MOMENT),
+            "server": pa.array(received[upload]).view(MOMENT),
+            "at": pa.array(_joined(self._at, np.int64)).view(MOMENT),
             **properties,
             "extra": extra,
             "what": self._what(upload),

@@ -53,10 +53,10 @@ class _Layout(msgspec.Struct, frozen=True):
 
 def _layout(table: str) -> _Layout:
     if table == EVENTS:
-        return _Layout("when_server", "when_at", "grade", "app", "app, event, when_at")
+        return _Layout("server", '"at"', "grade", "app", 'app, event, "at"')
     if table == DIRTY:
-        return _Layout("when_server", "when_server", "grade", "app", "app, event, when_server")
-    return _Layout("_when_server", "_when_at", "''", "_app", "_app, _event, _when_at")
+        return _Layout("server", "server", "grade", "app", "app, event, server")
+    return _Layout("_server", "_at", "''", "_app", "_app, _event, _at")
 
 
 class Compactor:
@@ -213,13 +213,13 @@ class Compactor:
             )
             known = f"({_ROW}) IN (SELECT ({_ROW}) FROM known)"  # noqa: S608
         workspace.rows(
-            f"CREATE TEMP TABLE duplicates AS SELECT {_ROW}, app, env, event, when_server FROM"  # noqa: S608
+            f"CREATE TEMP TABLE duplicates AS SELECT {_ROW}, app, env, event, server FROM"  # noqa: S608
             f" (SELECT *, row_number() OVER (PARTITION BY {_IDENTITY}"
-            f"  ORDER BY when_server, {_ROW}) AS place FROM (SELECT {_IDENTITY}, env, {_ROW},"
-            f"  when_server FROM ({source}))) WHERE place > 1 OR {known}"
+            f"  ORDER BY server, {_ROW}) AS place FROM (SELECT {_IDENTITY}, env, {_ROW},"
+            f"  server FROM ({source}))) WHERE place > 1 OR {known}"
         )
         rows = workspace.rows(
-            "SELECT epoch_ms(when_server) // 86400000, app, env, event, count(*)"
+            "SELECT epoch_ms(server) // 86400000, app, env, event, count(*)"
             " FROM duplicates GROUP BY ALL"
         )
         moves: tuple[tuple[Kind, str, int], ...] = (

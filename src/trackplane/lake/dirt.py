@@ -22,7 +22,7 @@ DIRTY_SCHEMA: Final = pa.schema(
         ("revision", pa.int64()),
         ("event", _TEXT),
         ("id", pa.string()),
-        ("when_server", MOMENT),
+        ("server", MOMENT),
         ("stage", _TEXT),
         ("reason", _TEXT),
         ("message", pa.string()),
@@ -62,7 +62,7 @@ class DirtyColumns:
             if event.violations:
                 flaws[row] = event.violations
         columns: dict[str, object] = {
-            "when_server": [event.received for event in events],
+            "server": [event.received for event in events],
             "violations": flaw_column(flaws, len(events)),
             "topic": [place.topic for place, _ in self._places],
             "partition": [place.partition for place, _ in self._places],

@@ -15,7 +15,17 @@ import pyarrow.parquet as pq
 
 from trackplane.lake.commit import DataFile, LakeError
 
-_DELTA: Final = ("when_server", "when_at", "offset", "index", "when_client", "when_sent", "how_seq")
+_DELTA: Final = (
+    "server",
+    "at",
+    "_server",
+    "_at",
+    "offset",
+    "index",
+    "when_client",
+    "when_sent",
+    "how_seq",
+)
 
 
 class FreshFiles:
@@ -93,14 +103,16 @@ def write(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
 def described(folder: Path, path: Path, table: str, parts: Sequence[pa.Table]) -> DataFile:
     """Return what the manifest keeps of a fresh file."""
     apps: set[str] = set()
-    bounds: dict[str, list[int]] = {"when_server": [], "when_at": []}
+    bounds: dict[str, list[int]] = {"server": [], "at": []}
     for part in parts:
         for name, values in bounds.items():
-            if name in part.schema.names and part.num_rows:
-                found: Any = pc.min_max(part[name].cast(pa.int64())).as_py()
+            column = name if name in part.schema.names else f"_{name}"
+            if column in part.schema.names and part.num_rows:
+                found: Any = pc.min_max(part[column].cast(pa.int64())).as_py()
                 values += [v for v in found.values() if v is not None]
-        apps.update(app for app in pc.unique(part["app"]).to_pylist() if app is not None)
-    server, at = bounds["when_server"] or [0], bounds["when_at"] or [0]
+        app = "_app" if "_app" in part.schema.names else "app"
+        apps.update(name for name in pc.unique(part[app]).to_pylist() if name is not None)
+    server, at = bounds["server"] or [0], bounds["at"] or [0]
     return DataFile(
         table=table,
         path=str(path.relative_to(folder)),

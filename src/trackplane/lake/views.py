@@ -34,6 +34,8 @@ _META: Final = (
     "when_server",
     "when_at",
 )
+# Stored under shorter names; ``at`` alone is a reserved word of the SQL dialect.
+_STORED: Final = {"when_server": "server", "when_at": "at"}
 _DIRTY: Final = (
     *("app", "env", "grade", "revision", "event", "id", "when_server"),
     *("stage", "reason", "message", "rule", "wire", "violations"),
@@ -42,8 +44,8 @@ _FLAWS: Final = "STRUCT(code VARCHAR, pointer VARCHAR)[]"
 _ARROW_TYPES: Final = {
     "revision": "BIGINT",
     "weight": "DOUBLE",
-    "when_server": "TIMESTAMP",
-    "when_at": "TIMESTAMP",
+    "server": "TIMESTAMP",
+    "at": "TIMESTAMP",
     "when_client": "BIGINT",
     "when_sent": "BIGINT",
     "when_offset_min": "BIGINT",
@@ -68,8 +70,8 @@ STANDARD_COLUMNS: Final[Mapping[str, str]] = {
     "_env": "VARCHAR",
     "_id": "VARCHAR",
     "_event": "VARCHAR",
-    "_when_at": "TIMESTAMP",
-    "_when_server": "TIMESTAMP",
+    "_at": "TIMESTAMP",
+    "_server": "TIMESTAMP",
 }
 _SCALARS: Final = {
     "string": "VARCHAR",
@@ -99,16 +101,19 @@ def literal(text: str) -> str:
 
 def events(files: Sequence[str], apps: Iterable[str]) -> str:
     """Return the SELECT of all events of ``apps``."""
-    shown = [*map(quoted, _META)]
+    shown = [*map(_renamed, _META)]
     shown += [_moment(name) if name in _TIMES else quoted(name) for name in _BUILT_IN]
-    stored = (*_META, *_BUILT_IN, "extra", "what", "violations")
+    meta = [_STORED.get(name, name) for name in _META]
+    stored = (*meta, *_BUILT_IN, "extra", "what", "violations")
     return _select([*shown, "extra", "what", "violations"], _source(files, stored), apps)
 
 
 def dirty(files: Sequence[str], apps: Iterable[str]) -> str:
     """Return the SELECT of all dirty events of ``apps``; bytes that are not UTF-8 are NULL."""
-    shown = [*map(quoted, _DIRTY), "TRY(decode(header)) AS header", "TRY(decode(data)) AS data"]
-    return _select(shown, _source(files, (*_DIRTY, "header", "data")), apps)
+    shown = [*map(_renamed, _DIRTY), "TRY(decode(header)) AS header", "TRY(decode(data)) AS data"]
+    return _select(
+        shown, _source(files, [*(_STORED.get(n, n) for n in _DIRTY), "header", "data"]), apps
+    )
 
 
 def dataset(files: Sequence[str], columns: Mapping[str, str], apps: Iterable[str]) -> str:
@@ -120,7 +125,7 @@ def dataset(files: Sequence[str], columns: Mapping[str, str], apps: Iterable[str
     taken = {name.casefold() for name in types}
     shown = [*map(quoted, types)]
     for name in STANDARD_COLUMNS:
-        plain = name.removeprefix("_")
+        plain = {"_at": "when_at", "_server": "when_server"}.get(name, name.removeprefix("_"))
         shown.append(f"{name} AS {quoted(plain)}" if plain not in taken else name)
     source = _empty({**STANDARD_COLUMNS, **types})
     if files:
@@ -214,6 +219,11 @@ def _cast(column: str, pointer: str, shape: Property) -> str:
     if types == {"array"} and items and len(items.type) == 1 and items.type[0] in _SCALARS:
         return f"TRY_CAST({value} AS {_SCALARS[items.type[0]]}[])"
     return value
+
+
+def _renamed(name: str) -> str:
+    stored = _STORED.get(name)
+    return quoted(name) if stored is None else f"{quoted(stored)} AS {quoted(name)}"
 
 
 def _moment(name: str) -> str:
