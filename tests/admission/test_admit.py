@@ -153,6 +153,18 @@ def test_every_event_gets_the_disposition_of_the_table(
     assert bool(outcomes[0].violations) == (disposition in ("warned", "dirty"))
 
 
+def test_an_event_that_its_validator_fails_on_goes_dirty_alone() -> None:
+    """A fault of ours must not refuse its neighbours for ever."""
+
+    class Failing(Planned):
+        def validate(self, merged: dict[str, Any]) -> list[Found]:
+            return [] if "what" in merged else [merged["nowhere"]]
+
+    outcomes, _, dirties, _ = admit([PAY, {"id": "2", "event": "order_pay"}], planned=Failing())
+    assert [o.disposition for o in outcomes] == ["accepted", "dirty"]
+    assert [(d.id, d.reason) for d in dirties] == [("2", "validator_failed")]
+
+
 def test_validation_sees_header_and_event_merged() -> None:
     """The event's value wins whole; an explicit null wins too."""
     planned = Planned()

@@ -42,6 +42,7 @@ UNPLANNED: Final = "unplanned_event"
 DAY_MS: Final = 24 * 3600 * 1000
 _MAX_NAME_BYTES: Final = 200
 _INT64: Final = 1 << 63
+_NAMESPACE_SET: Final = frozenset(NAMESPACES)
 # A string of so many code points is within 200 bytes, whatever they are.
 _SURELY_SHORT: Final = 50
 
@@ -207,7 +208,12 @@ class _Upload:
             if planned is not None:
                 grade = planned.grade
                 if validate:
-                    found = planned.validate(_merge(header, value))
+                    try:
+                        found = planned.validate(_merge(header, value))
+                    except Exception as error:  # noqa: BLE001 - one event must not hurt the others
+                        problem = Problem("validator_failed", f"{type(error).__name__}: {error}")
+                        outcomes.append(self._broken(index, value, problem))
+                        continue
             elif policy.allow_list != "off" and name not in RESERVED_EVENTS:
                 found, mode = _UNPLANNED_FOUND, policy.allow_list
             if found and mode == "enforce" and any(v.severity == "error" for v in found):
@@ -410,10 +416,9 @@ def _structure_problem(value: JsonObject, name: Any, event_id: Any, when: Any) -
         return Problem("event_type", PROBLEMS["event_type"])
     if event_id is not None and type(event_id) is not str:
         return Problem("id_type", PROBLEMS["id_type"])
-    for namespace in NAMESPACES:
-        part = value.get(namespace)
-        if part is not None and type(part) is not dict:
-            return Problem("namespace_type", f"`{namespace}` is not an object")
+    for key, part in value.items():
+        if type(part) is not dict and part is not None and key in _NAMESPACE_SET:
+            return Problem("namespace_type", f"`{key}` is not an object")
     if when:
         for key in ("client", "sent"):
             stamp = when.get(key)

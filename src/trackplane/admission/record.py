@@ -26,6 +26,7 @@ PROBLEMS: Final[dict[str, str]] = {
     "namespace_type": "who, when, where, how or what is not an object",
     "time_type": "`when.client` or `when.sent` is not an integer of milliseconds",
     "header_type": "the header is not a JSON object",
+    "validator_failed": "the plan's validator failed on it: a fault of ours",
     "wire_type": "the wire's call is not one that is known here",
 }
 

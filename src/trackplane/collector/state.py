@@ -31,6 +31,17 @@ MAX_COMPILED: Final = 5_000
 _EAGER: Final = 500
 _MAX_CACHED_KEYS: Final = 10_000
 
+
+class _Head(msgspec.Struct, frozen=True):
+    """What of an ``EventSpec`` is needed before its first event comes."""
+
+    app: str
+    event: str
+    grade: Grade = "P2"
+    removed: bool = False
+
+
+_decode_head: Final = msgspec.json.Decoder(_Head).decode
 _decode_spec: Final = msgspec.json.Decoder(EventSpec).decode
 _decode_app: Final = msgspec.json.Decoder(AppSettings).decode
 _decode_key: Final = msgspec.json.Decoder(WriteKey).decode
@@ -58,8 +69,8 @@ class PlannedEvent:
 
     __slots__ = ("_body", "_compiled", "grade", "validate")
 
-    def __init__(self, spec: EventSpec, body: bytes, compiled: _Compiled) -> None:
-        self.grade: Grade = spec.grade
+    def __init__(self, grade: Grade, body: bytes, compiled: _Compiled) -> None:
+        self.grade = grade
         self._body = body
         self._compiled = compiled
         self.validate: Validator = self._first_use
@@ -80,7 +91,7 @@ class PlannedEvent:
     def _first_use(self, merged: JsonObject) -> Sequence[Any]:
         try:
             self.compile()
-        except TrackplaneError as error:
+        except (TrackplaneError, msgspec.MsgspecError) as error:
             _log.error("validator_failed", error=str(error))
             self.validate = _nothing_found
         return self.validate(merged)
@@ -162,11 +173,11 @@ class CollectorState:
             keys[resource.name] = _decode_key(resource.body)
         elif resource.kind == "event":
             app, _, name = resource.name.partition("/")
-            spec = _decode_spec(resource.body)
-            if spec.removed:
+            head = _decode_head(resource.body)
+            if head.removed:
                 events_of(app).pop(name, None)
                 return
-            planned = PlannedEvent(spec, resource.body, self._compiled)
+            planned = PlannedEvent(head.grade, resource.body, self._compiled)
             if eager:
                 planned.compile()
             events_of(app)[name] = planned
