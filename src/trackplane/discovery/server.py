@@ -166,6 +166,7 @@ class DiscoveryServer(pb_grpc.DiscoveryServicer):
         self._authorization = f"Bearer {token}"
         self._raise_number = raise_number
         self._sessions = 0
+        self._stopping = asyncio.Event()
         self._server: grpc.aio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -189,6 +190,7 @@ class DiscoveryServer(pb_grpc.DiscoveryServicer):
 
     async def stop(self, grace_s: float = 1.0) -> None:
         """End every stream and stop listening."""
+        self._stopping.set()
         if self._server is not None:
             await self._server.stop(grace_s)
 
@@ -245,8 +247,10 @@ class DiscoveryServer(pb_grpc.DiscoveryServicer):
                     answers.put_nowait(message.answer)
                 elif message.HasField("report"):
                     self._listener.reported(node, message.report.statistics)
-        finally:
-            answers.put_nowait(None)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a broken stream, whatever grpc calls it
+            _log.info("node_stream_broken", node=node.name, reason=str(error))
 
     async def _states(
         self,
@@ -262,11 +266,12 @@ class DiscoveryServer(pb_grpc.DiscoveryServicer):
             # numbers only rise, so ours must pass the node's.
             await self._raise_number(number)
         count = 0
+        ending = asyncio.create_task(self._end(reader, answers))
         while True:
             waiting = asyncio.create_task(self._hub.wait_beyond(0 if not count else number))
-            await asyncio.wait({waiting, reader}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({waiting, ending}, return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
-            if reader.done():
+            if ending.done():
                 return
             count += 1
             delta = self._hub.since(number, hash)
@@ -290,6 +295,15 @@ class DiscoveryServer(pb_grpc.DiscoveryServicer):
                     took_ms=answer.took_ms,
                 ),
             )
+
+    async def _end(
+        self, reader: asyncio.Task[None], answers: asyncio.Queue[pb.Answer | None]
+    ) -> None:
+        """Wait until the node goes or this server stops."""
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({reader, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        answers.put_nowait(None)
 
 
 def _message(part: Delta, nonce: str) -> pb.Part:

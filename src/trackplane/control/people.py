@@ -1,0 +1,140 @@
+"""Sessions, API tokens and the audit log."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+import trackplane
+from trackplane.control import tables, wire
+from trackplane.control.access import ALL_APPS, SYSTEM, digest, new_secret, shown
+from trackplane.control.operations import Call, Operations
+from trackplane.control.paging import page
+from trackplane.control.problems import ForbiddenError, NotFoundError
+from trackplane.control.publishing import Publisher
+
+operations: Final = Operations("people")
+
+
+@operations.add("GET", "/session")
+def get_session(call: Call) -> wire.Session:
+    """Show who the token is."""
+    return wire.Session(
+        name=call.actor.name,
+        role=call.actor.role,
+        apps=list(call.actor.apps),
+        version=trackplane.__version__,
+        number=call.platform.publisher.snapshot.number,
+    )
+
+
+def _view(row: sa.Row[Any]) -> wire.Token:
+    return wire.Token(
+        id=row.id,
+        name=row.name,
+        role=row.role,
+        apps=row.apps,
+        prefix=row.prefix,
+        created_at=row.created_at,
+        created_by=row.created_by,
+    )
+
+
+def first_token(publisher: Publisher) -> str | None:
+    """Make the first admin token and return it; None when there are tokens already."""
+    with publisher.change(SYSTEM, "first token") as change:
+        if change.connection.execute(sa.select(tables.tokens.c.id).limit(1)).first():
+            return None
+        token, id = new_secret("tpt"), new_secret("token")[:20]
+        change.connection.execute(
+            sa.insert(tables.tokens).values(
+                id=id,
+                name="first admin",
+                role="admin",
+                apps=[ALL_APPS],
+                prefix=shown(token),
+                sha256=digest(token),
+                created_at=change.now,
+                created_by=SYSTEM.name,
+            )
+        )
+        change.audit("token.create", id, detail={"name": "first admin", "role": "admin"})
+    return token
+
+
+@operations.add("GET", "/tokens", role="admin")
+def list_tokens(call: Call, query: wire.Paging) -> wire.Tokens:
+    """List the API tokens, by their prefixes."""
+    call.actor.require_apps([])
+    with call.platform.database.read() as connection:
+        select = sa.select(tables.tokens)
+        items, cursor = page(connection, select, tables.tokens.c.id, query, _view)
+    return wire.Tokens(items=items, next=cursor)
+
+
+@operations.add("POST", "/tokens", role="admin", status=201)
+def create_token(call: Call, body: wire.TokenCreate) -> wire.TokenCreated:
+    """Make an API token; it is shown this once."""
+    if not call.actor.everywhere:
+        raise ForbiddenError("only a token of all apps makes tokens")
+    token, id = new_secret("tpt"), new_secret("token")[:20]
+    names = list(dict.fromkeys(body.apps))
+    with call.platform.publisher.change(call.actor, "token") as change:
+        made = wire.TokenCreated(
+            id=id,
+            name=body.name,
+            role=body.role,
+            apps=names,
+            prefix=shown(token),
+            created_at=change.now,
+            created_by=call.actor.name,
+            token=token,
+        )
+        values = msgspec.structs.asdict(made) | {"sha256": digest(token)}
+        del values["token"]
+        change.connection.execute(sa.insert(tables.tokens).values(**values))
+        detail = {"name": body.name, "role": body.role, "apps": names}
+        change.audit("token.create", id, detail=detail)
+    return made
+
+
+@operations.add("DELETE", "/tokens/{id}", role="admin")
+def delete_token(call: Call, id: wire.Word) -> wire.Removed:
+    """Revoke an API token."""
+    call.actor.require_apps([])
+    with call.platform.publisher.change(call.actor, "token revoked") as change:
+        table = tables.tokens
+        row = change.connection.execute(sa.select(table).where(table.c.id == id)).first()
+        if row is None:
+            raise NotFoundError(f"there is no token {id!r}")
+        change.connection.execute(sa.delete(table).where(table.c.id == id))
+        change.audit("token.delete", id, detail={"name": row.name, "prefix": row.prefix})
+    return wire.Removed(number=change.number)
+
+
+def _entry(row: sa.Row[Any]) -> wire.AuditEntry:
+    return wire.AuditEntry(
+        id=row.id,
+        at=row.at,
+        actor=row.actor,
+        action=row.action,
+        subject=row.subject,
+        app=row.app,
+        number=row.number,
+        detail=row.detail,
+    )
+
+
+@operations.add("GET", "/audit", role="admin")
+def list_audit(call: Call, query: wire.Paging) -> wire.Audit:
+    """Show who changed what, newest first."""
+    select = sa.select(tables.audit)
+    if not call.actor.everywhere:
+        select = select.where(tables.audit.c.app.in_(call.actor.apps))
+    with call.platform.database.read() as connection:
+        items, cursor = page(
+            connection, select, tables.audit.c.id, query, _entry, newest_first=True
+        )
+    return wire.Audit(items=items, next=cursor)

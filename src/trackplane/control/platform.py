@@ -1,0 +1,24 @@
+"""What operations work with: one object, made once by ``server`` and handed to every call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from trackplane.control.data import DataAccess
+from trackplane.control.database import Database
+from trackplane.control.nodes import NodeRegistry
+from trackplane.control.publishing import Publisher
+from trackplane.control.settings import ControlSettings
+
+
+class Platform(msgspec.Struct, frozen=True, kw_only=True):
+    """The control plane's parts. ``clock`` gives ms."""
+
+    settings: ControlSettings
+    database: Database
+    publisher: Publisher
+    nodes: NodeRegistry
+    data: DataAccess
+    clock: Callable[[], int]

@@ -1,0 +1,627 @@
+"""What the HTTP API takes and gives, as structs; the OpenAPI document is made from them.
+
+Times are Unix milliseconds UTC. ``etag`` is what ``If-Match`` takes (in quotes) to change a thing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from trackplane.discovery import Mode
+from trackplane.errors import Finding
+from trackplane.plan.model import EventSpec
+
+Role = Literal["viewer", "developer", "admin"]
+# `\Z` is not ECMA-262, and Python's `$` would let a trailing newline through.
+Name = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_$][A-Za-z0-9_.$-]{0,99}(?![\s\S])", max_length=100)
+]
+Source = Annotated[str, Meta(max_length=32 * 1024 * 1024, description="YAML text")]
+Note = Annotated[str, Meta(max_length=1_000)]
+Limit = Annotated[int, Meta(ge=1, le=1_000)]
+Cursor = Annotated[str, Meta(max_length=1_000)]
+Number = Annotated[int, Meta(ge=0, le=2**53)]
+Word = Annotated[str, Meta(max_length=200)]
+
+
+class Wire(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Base of what travels: unknown fields are refused."""
+
+
+class Problem(Wire, omit_defaults=True):
+    """An error (RFC 9457). ``findings`` lists everything that is wrong, with places."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    code: str = "error"
+    hint: str | None = None
+    retryable: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+class Paging(Wire):
+    """Where to go on: ``cursor`` is the ``next`` of the page before."""
+
+    limit: Limit = 100
+    cursor: Cursor = ""
+
+
+class Session(Wire):
+    """Who the token is."""
+
+    name: str
+    role: Role
+    apps: list[str]
+    version: str
+    number: int
+
+
+# --- apps and keys
+
+
+class AppCreate(Wire):
+    """A new app."""
+
+    app: Name
+    title: Note = ""
+    environments: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=20)] = ("prod",)
+    validation: Mode = "warn"
+    allow_list: Mode = "warn"
+    blocked: Annotated[list[Word], Meta(max_length=100_000)] = []
+
+
+class AppChange(Wire):
+    """What is to change of an app; what is left out stays."""
+
+    title: Note | UnsetType = UNSET
+    environments: Annotated[list[Name], Meta(min_length=1, max_length=20)] | UnsetType = UNSET
+    validation: Mode | UnsetType = UNSET
+    allow_list: Mode | UnsetType = UNSET
+    blocked: Annotated[list[Word], Meta(max_length=100_000)] | UnsetType = UNSET
+
+
+class App(Wire):
+    """An app. ``number`` is the ruleset number that this state came with."""
+
+    app: str
+    title: str
+    environments: list[str]
+    validation: Mode
+    allow_list: Mode
+    blocked: list[str]
+    revision: int
+    created_at: int
+    etag: str
+    number: int = 0
+
+
+class Apps(Wire):
+    """A page of apps."""
+
+    items: list[App]
+    next: str | None
+
+
+class KeyCreate(Wire):
+    """A new write key for an environment."""
+
+    env: Name = "prod"
+    label: Note = ""
+
+
+class Key(Wire):
+    """A write key; the key itself is shown only when it is made."""
+
+    id: str
+    app: str
+    env: str
+    label: str
+    prefix: str
+    created_at: int
+    created_by: str
+
+
+class KeyCreated(Key):
+    """A new write key: the only time ``key`` is shown."""
+
+    key: str
+    number: int
+
+
+class Keys(Wire):
+    """A page of write keys."""
+
+    items: list[Key]
+    next: str | None
+
+
+# --- plan
+
+
+class PlanSource(Wire):
+    """A plan's YAML text."""
+
+    source: Source
+    message: Note = ""
+
+
+class Plan(Wire):
+    """The plan in force; revision 0 is no plan yet."""
+
+    app: str
+    revision: int
+    source: str
+    events: int
+    hash: str
+    message: str
+    author: str
+    created_at: int
+    etag: str
+
+
+class PlanCheck(Wire):
+    """What a plan would change, and all that is wrong with it."""
+
+    ok: bool
+    findings: list[Finding]
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    broken_rules: list[str]
+
+
+class PlanChanged(Wire):
+    """A new revision, and the number it was published under (0: nothing changed)."""
+
+    app: str
+    revision: int
+    hash: str
+    number: int
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    warnings: list[Finding]
+    etag: str
+
+
+class Revision(Wire):
+    """A plan revision; ``source`` only where one is asked for."""
+
+    app: str
+    revision: int
+    hash: str
+    events: int
+    message: str
+    author: str
+    created_at: int
+    source: str | None = None
+
+
+class Revisions(Wire):
+    """A page of revisions, newest first."""
+
+    items: list[Revision]
+    next: str | None
+
+
+class EventQuery(Paging):
+    """Search in names, titles, owners and tags."""
+
+    query: Word = ""
+
+
+class EventSummary(Wire):
+    """A planned event in a list."""
+
+    app: str
+    event: str
+    title: str
+    grade: str
+    owner: str
+    properties: int
+    deprecated: bool
+
+
+class Events(Wire):
+    """A page of planned events by name."""
+
+    items: list[EventSummary]
+    next: str | None
+
+
+class EventDetail(Wire):
+    """A planned event, expanded."""
+
+    revision: int
+    spec: EventSpec
+
+
+# --- datasets and rules
+
+
+class DatasetSource(Wire):
+    """A dataset's YAML text: ``dataset``, ``kind`` and ``columns``."""
+
+    source: Source
+
+
+class Dataset(Wire):
+    """A dataset. ``definition`` is the checked form that travels."""
+
+    dataset: str
+    source: str
+    definition: dict[str, Any]
+    version: int
+    updated_at: int
+    updated_by: str
+    etag: str
+    number: int = 0
+
+
+class Datasets(Wire):
+    """A page of datasets by name."""
+
+    items: list[Dataset]
+    next: str | None
+
+
+class RuleSource(Wire):
+    """A rule's YAML text."""
+
+    source: Source
+
+
+class Rule(Wire):
+    """A rule. A quarantined one runs nowhere; ``message`` says why."""
+
+    rule: str
+    version: int
+    source: str
+    apps: list[str]
+    to: str
+    owner: str
+    status: Literal["published", "quarantined"]
+    message: str
+    updated_at: int
+    updated_by: str
+    etag: str
+    number: int = 0
+    warnings: list[Finding] = []
+
+
+class Rules(Wire):
+    """A page of rules by name."""
+
+    items: list[Rule]
+    next: str | None
+
+
+class RuleCheck(Wire):
+    """Whether a rule could be published, and all that is wrong with it, its tests included."""
+
+    ok: bool
+    rule: str
+    findings: list[Finding]
+
+
+class RuleVersion(Wire):
+    """One version of a rule."""
+
+    rule: str
+    version: int
+    source: str
+    action: Literal["published", "deleted", "quarantined"]
+    created_at: int
+    created_by: str
+
+
+class RuleVersions(Wire):
+    """A page of versions, newest first."""
+
+    items: list[RuleVersion]
+    next: str | None
+
+
+class RuleQuery(Paging):
+    """Rules of one app, or all."""
+
+    app: Word = ""
+
+
+class Removed(Wire):
+    """The number a removal was published under."""
+
+    number: int
+
+
+# --- rulesets and status
+
+
+class Nack(Wire):
+    """A resource a node could not take."""
+
+    resource: str
+    message: str
+
+
+class NodeState(Wire):
+    """What a node runs under. ``effective_ms`` is from publishing to its acknowledgement."""
+
+    node: str
+    kind: str
+    number: int
+    connected: bool
+    acknowledged_at: int | None
+    effective_ms: int | None
+    nacks: list[Nack]
+
+
+class Ruleset(Wire):
+    """A number: ``effective_ms`` is set once every connected node has acknowledged it."""
+
+    number: int
+    published_at: int
+    reason: str
+    changed: list[str]
+    removed: list[str]
+    effective_ms: int | None
+    nodes: list[NodeState]
+
+
+class NodeStatus(Wire):
+    """A node and its own figures."""
+
+    node: str
+    kind: str
+    number: int
+    connected: bool
+    uptime_s: int
+    stats: dict[str, Any]
+
+
+class Rates(Wire):
+    """Events a second over the last reports."""
+
+    received_per_s: float
+    stored_per_s: float
+
+
+class Lag(Wire):
+    """How many messages a group has before it."""
+
+    group: str
+    topic: str
+    partition: int
+    end: int
+    committed: int
+    lag: int
+
+
+class LedgerCount(Wire):
+    """Events that ended one way."""
+
+    app: str
+    env: str
+    kind: str
+    count: int
+
+
+class RuleCount(Wire):
+    """Events of a rule that ended one way."""
+
+    rule: str
+    kind: str
+    count: int
+
+
+class EffectiveTimes(Wire):
+    """Quantiles of publish-to-effective over the last numbers, ms."""
+
+    p50: float | None
+    p99: float | None
+
+
+class Status(Wire):
+    """Is it flowing?"""
+
+    number: int
+    nodes: list[NodeStatus]
+    rates: Rates
+    lag: list[Lag]
+    ledger: list[LedgerCount]
+    ledger_rules: list[RuleCount]
+    effective_ms: EffectiveTimes
+    freshness_ms: int | None
+
+
+# --- data
+
+
+class LedgerQuery(Wire):
+    """``day`` is an ISO date (UTC)."""
+
+    app: Word = ""
+    day: Annotated[str, Meta(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?(?![\s\S])")] = ""
+
+
+class LedgerRow(Wire):
+    """A count of the ingest ledger."""
+
+    day: str
+    app: str
+    env: str
+    event: str
+    kind: str
+    reason: str
+    count: int
+
+
+class Ledger(Wire):
+    """The ingest ledger."""
+
+    items: list[LedgerRow]
+
+
+class Query(Wire):
+    """A SELECT over the views of the token's apps (or of one)."""
+
+    sql: Annotated[str, Meta(min_length=1, max_length=100_000)]
+    app: Name | None = None
+    limit: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
+
+
+class Column(Wire):
+    """A result column and its SQL type."""
+
+    name: str
+    type: str
+
+
+class QueryResult(Wire):
+    """Rows as of a lake snapshot; ``truncated`` when the limit cut them."""
+
+    columns: list[Column]
+    rows: list[list[Any]]
+    snapshot: int
+    truncated: bool
+
+
+class LiveQuery(Wire):
+    """What of the stream to show."""
+
+    app: Word = ""
+    event: Word = ""
+    violations: bool = False
+
+
+class DirtyQuery(Paging):
+    """Which dirty events."""
+
+    app: Word = ""
+    reason: Word = ""
+
+
+class Dirty(Wire):
+    """A dirty event; ``header`` and ``data`` are the client's text."""
+
+    key: str
+    app: str
+    env: str
+    stage: str
+    reason: str
+    message: str
+    event: str
+    id: str
+    rule: str
+    received_at: int
+    header: str
+    data: str
+
+
+class DirtyEvents(Wire):
+    """A page of dirty events, newest first."""
+
+    items: list[Dirty]
+    next: str | None
+
+
+class DirtyGroup(Wire):
+    """Dirty events that failed alike."""
+
+    app: str
+    stage: str
+    reason: str
+    rule: str
+    event: str
+    count: int
+    last_at: int
+
+
+class DirtyGroups(Wire):
+    """Groups by count."""
+
+    items: list[DirtyGroup]
+
+
+class DirtyGroupQuery(Wire):
+    """Groups of one app, or all."""
+
+    app: Word = ""
+
+
+class Replay(Wire):
+    """Send dirty events of stages hygiene and plan through the collector again."""
+
+    app: Name
+    reason: Word = ""
+    keys: Annotated[list[Word], Meta(max_length=10_000)] = []
+    limit: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
+
+
+class Replayed(Wire):
+    """How the replayed events ended, by the collector's disposition."""
+
+    selected: int
+    sent: int
+    dispositions: dict[str, int]
+
+
+# --- tokens and audit
+
+
+class TokenCreate(Wire):
+    """A new API token; ``apps`` of ``*`` is every app."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    role: Role = "viewer"
+    apps: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=2_000)] = ("*",)
+
+
+class Token(Wire):
+    """An API token; the token itself is shown only when it is made."""
+
+    id: str
+    name: str
+    role: Role
+    apps: list[str]
+    prefix: str
+    created_at: int
+    created_by: str
+
+
+class TokenCreated(Token):
+    """A new token: the only time ``token`` is shown."""
+
+    token: str
+
+
+class Tokens(Wire):
+    """A page of tokens."""
+
+    items: list[Token]
+    next: str | None
+
+
+class AuditEntry(Wire):
+    """Who did what."""
+
+    id: int
+    at: int
+    actor: str
+    action: str
+    subject: str
+    app: str
+    number: int
+    detail: dict[str, Any]
+
+
+class Audit(Wire):
+    """A page of the audit log, newest first."""
+
+    items: list[AuditEntry]
+    next: str | None

@@ -1,0 +1,177 @@
+"""Texts to resources: plans, datasets and rules as they travel, for the folder and the control plane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from trackplane.discovery import Snapshot
+from trackplane.errors import Finding
+from trackplane.plan.load import PlanError, load_with_warnings
+from trackplane.plan.model import EventSpec
+from trackplane.rules import ir
+from trackplane.rules.check import check_rule
+from trackplane.rules.load import load_dataset, load_datasets, load_rule, load_rules
+from trackplane.rules.source import RuleError, RuleSource
+from trackplane.rules.tests import run_tests
+
+EventKey = tuple[str, str]  # (app, event)
+
+
+class CompiledPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan ready to travel: each event's specification and its JSON, by name."""
+
+    app: str
+    specs: Mapping[str, EventSpec]
+    bodies: Mapping[str, bytes]
+    warnings: tuple[Finding, ...] = ()
+
+
+class CompiledDataset(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset ready to travel."""
+
+    name: str
+    body: bytes
+
+
+class CompiledRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule ready to travel: checked against plans and datasets, its tests passed."""
+
+    name: str
+    apps: tuple[str, ...]
+    to: str
+    owner: str
+    body: bytes
+    warnings: tuple[Finding, ...] = ()
+
+
+class Plans(Mapping[EventKey, EventSpec]):
+    """The planned events of a configuration, decoded when asked for.
+
+    ``instead`` gives some apps' events in place of those in force; ``visible`` hides apps.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        instead: Mapping[str, Mapping[str, EventSpec]] | None = None,
+        visible: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self._snapshot = snapshot
+        self._instead = dict(instead or {})
+        self._visible = visible
+
+    def __getitem__(self, key: EventKey) -> EventSpec:
+        app, event = key
+        if app in self._instead:
+            return self._instead[app][event]
+        resource = self._snapshot.get("event", f"{app}/{event}")
+        if resource is None or not self._visible(app):
+            raise KeyError(key)
+        return msgspec.json.decode(resource.body, type=EventSpec)
+
+    def __iter__(self) -> Iterator[EventKey]:
+        for app, events in self._instead.items():
+            for event in events:
+                yield app, event
+        for resource in self._snapshot.of_kind("event"):
+            app, _, event = resource.name.partition("/")
+            if app not in self._instead and self._visible(app):
+                yield app, event
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def compile_plan(app: str | None, source: str, *, file: str) -> CompiledPlan:
+    """Return the plan of an app (None: of the app that the text names) as it travels.
+
+    Raises:
+        PlanError: with every finding; also that the text is another app's plan.
+    """
+    loaded = load_with_warnings(source, file=file)
+    if app is not None and loaded.plan.app != app:
+        finding = Finding(
+            code="app",
+            message=f"the plan is of the app {loaded.plan.app!r}, not of {app!r}",
+            file=file,
+        )
+        raise PlanError(f"{file} is another app's plan", findings=[finding])
+    specs = loaded.plan.events
+    return CompiledPlan(
+        app=loaded.plan.app,
+        specs=specs,
+        bodies={event: msgspec.json.encode(spec) for event, spec in specs.items()},
+        warnings=loaded.warnings,
+    )
+
+
+def compile_dataset(source: str, *, file: str) -> CompiledDataset:
+    """Return a dataset as it travels.
+
+    Raises:
+        RuleError: with every finding.
+    """
+    dataset = load_dataset(source, file=file)
+    return CompiledDataset(name=dataset.name, body=ir.encode(dataset))
+
+
+def compile_datasets(source: str, *, file: str) -> list[CompiledDataset]:
+    """Return the datasets of a file of several.
+
+    Raises:
+        RuleError: with every finding.
+    """
+    return [
+        CompiledDataset(name=dataset.name, body=ir.encode(dataset))
+        for dataset in load_datasets(source, file=file)
+    ]
+
+
+def compile_rule(
+    source: str, *, file: str, plans: Plans, datasets: Mapping[str, ir.Dataset]
+) -> CompiledRule:
+    """Check a rule, run its tests and return it as it travels.
+
+    Raises:
+        RuleError: with every finding, failed tests included.
+    """
+    return _compiled(load_rule(source, file=file), file, plans, datasets)
+
+
+def compile_rules(
+    source: str, *, file: str, plans: Plans, datasets: Mapping[str, ir.Dataset]
+) -> list[CompiledRule]:
+    """Return the rules of a file of several, as ``compile_rule`` does one.
+
+    Raises:
+        RuleError: with every finding.
+    """
+    return [_compiled(rule, file, plans, datasets) for rule in load_rules(source, file=file)]
+
+
+def _compiled(
+    written: RuleSource, file: str, plans: Plans, datasets: Mapping[str, ir.Dataset]
+) -> CompiledRule:
+    rule = check_rule(written, plans, datasets)
+    failed = [result for result in run_tests(rule, written.tests) if not result.passed]
+    if failed:
+        findings = [
+            Finding(
+                code="rule_test",
+                message=f"test {result.number}: {result.message}",
+                file=file,
+                line=result.line or None,
+            )
+            for result in failed
+        ]
+        raise RuleError(f"{len(failed)} test(s) of {rule.name!r} failed", findings=findings)
+    return CompiledRule(
+        name=rule.name,
+        apps=rule.apps,
+        to=rule.target,
+        owner=rule.owner,
+        body=ir.encode(rule),
+    )

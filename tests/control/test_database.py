@@ -1,0 +1,102 @@
+"""The metadata database: migrations there and back, newer versions, the append-only log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+
+from trackplane.control import tables
+from trackplane.control.access import SYSTEM
+from trackplane.control.database import MIGRATIONS, Database, MetadataError
+from trackplane.control.publishing import Publisher
+from trackplane.errors import ConfigurationError
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """Return a fresh, migrated database."""
+    database = Database(tmp_path / "control.db")
+    database.migrate()
+    return database
+
+
+def test_migrations_lead_to_the_tables_as_declared(database: Database) -> None:
+    """Autogeneration finds nothing left to do, and a second run does nothing."""
+    database.migrate()
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+    database.close()
+
+
+def test_migrations_can_be_undone_and_done_again(database: Database) -> None:
+    """Down to nothing, up to head."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+        assert set(sa.inspect(connection).get_table_names()) == {"alembic_version"}
+    database.migrate()
+    with database.read() as connection:
+        assert set(tables.metadata.tables) <= set(sa.inspect(connection).get_table_names())
+    database.close()
+
+
+def test_a_folder_of_a_newer_version_is_refused(database: Database) -> None:
+    """With a hint to start the release that wrote it; nothing is changed."""
+    with database.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigurationError, match="newer version"):
+        database.migrate()
+    database.close()
+
+
+def test_the_audit_log_refuses_changes(database: Database) -> None:
+    """The database itself refuses UPDATE and DELETE."""
+    publisher = Publisher(database, clock=lambda: 1)
+    with publisher.change(SYSTEM, "x") as change:
+        change.audit("test", "x")
+    for statement in ("UPDATE audit SET actor = 'nobody'", "DELETE FROM audit"):
+        with pytest.raises(MetadataError, match="append-only"), database.write() as connection:
+            connection.execute(sa.text(statement))
+    database.close()
+
+
+def test_numbers_rise_across_restarts_and_a_change_that_failed_takes_none(
+    database: Database,
+) -> None:
+    """A change undone by an error leaves no number, no resource and no audit entry."""
+    publisher = Publisher(database, clock=lambda: 1)
+    first = publisher.snapshot.number
+
+    class BrokenError(Exception): ...
+
+    def broken() -> None:
+        with publisher.change(SYSTEM, "x") as change:
+            change.put("rule", "r", b"{}")
+            change.audit("test", "x")
+            raise BrokenError
+
+    with pytest.raises(BrokenError):
+        broken()
+    with publisher.change(SYSTEM, "nothing the data plane runs") as change:
+        change.audit("test", "y")
+    assert publisher.snapshot.number == first
+    with publisher.change(SYSTEM, "a rule") as change:
+        change.put("rule", "r", b"{}")
+    assert change.number == first + 1
+    again = Publisher(database, clock=lambda: 2)
+    assert again.snapshot.number == first + 1
+    assert again.snapshot.hash == publisher.snapshot.hash
+    with again.change(SYSTEM, "the same rule") as change:
+        change.put("rule", "r", b"{}")
+    assert change.number == 0
+    again.raise_number(40)
+    assert again.snapshot.number == 41
+    database.close()
