@@ -78,7 +78,7 @@ class Platform:
 
     def _signed_in(self) -> bool:
         if not self.token:
-            found = re.search(r"\btpa_\S+", self.log())
+            found = re.search(r"\btpt_\S+", self.log())
             if not found:
                 return False
             self.token = found[0]

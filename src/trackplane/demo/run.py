@@ -20,9 +20,10 @@ import msgspec
 from trackplane.codegen import generate_python
 from trackplane.demo import check
 from trackplane.demo.changes import PLAN_CHANGE, RULE_CHANGES
+from trackplane.demo.example import example_text
 from trackplane.demo.platform import Platform
 from trackplane.demo.sender import Result, Task
-from trackplane.demo.traffic import example_text, shop_plan
+from trackplane.demo.traffic import shop_plan
 from trackplane.errors import TrackplaneError
 
 Say = Callable[[str], None]
@@ -219,7 +220,7 @@ def _change_while(
         answer = platform.call("PUT", path, etag=etag, json={"source": source})
         effective.append(_effective(platform, answer["number"], f"rule {name}", say))
     time.sleep(pause)
-    source = example_text("plan.yaml") + PLAN_CHANGE
+    source = example_text("plan.yaml").replace("\nmetrics:\n", f"\n{PLAN_CHANGE}\nmetrics:\n")
     path = "/apps/shop/plan"
     answer = platform.call(
         "PUT", path, etag=platform.etag(path), json={"source": source, "message": "gift cards"}

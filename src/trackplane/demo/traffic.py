@@ -11,11 +11,11 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from importlib import resources
 from typing import Any, Final
 
 import msgspec
 
+from trackplane.demo.example import example_text
 from trackplane.demo.sessions import Session
 from trackplane.plan import load_plan
 from trackplane.plan.model import EventSpec, Plan, Property
@@ -43,11 +43,6 @@ class Planned(msgspec.Struct, frozen=True):
     page: str
     at_ms: int
     what: dict[str, Any]
-
-
-def example_text(name: str) -> str:
-    """Return a file of the example that ships with the package, such as ``plan.yaml``."""
-    return (resources.files("trackplane.demo") / "shop" / name).read_text(encoding="utf-8")
 
 
 @cache

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import structlog
 
-from trackplane.engine.dedup import Deduplicator, DedupSettings, Run
 from trackplane.engine.engine import Engine
 from trackplane.errors import CorruptionError
 from trackplane.frame import Frame
-from trackplane.lake.commit import RULES
-from trackplane.lake.tables import TableWriter
+from trackplane.lake.tables import TableCommitter
 from trackplane.queue import Batch
+from trackplane.rules.ir import Dataset
 from trackplane.worker.consumer import Partition, Stage
 
 _log = structlog.get_logger(__name__)
@@ -23,37 +22,37 @@ class RulesStage(Stage):
     """Deduplicates, runs the ruleset in force, and commits outputs with positions and its number.
 
     A partition that was processed under a higher number than the one here is not taken yet.
+    ``datasets`` returns those of the ruleset in force.
     """
 
     def __init__(
-        self, engine: Engine, writer: TableWriter, *, settings: DedupSettings | None = None
+        self,
+        engine: Engine,
+        committer: TableCommitter,
+        *,
+        datasets: Callable[[], Mapping[str, Dataset]],
     ) -> None:
-        self.group = RULES
+        self.group = committer.group
         self._engine = engine
-        self._writer = writer
-        self._settings = settings
-        self._seen: dict[Partition, Deduplicator] = {}
+        self._committer = committer
+        self._datasets = datasets
+        self._number = 0
 
     def assign(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
-        """Take over partitions whose last ruleset number is not above the one here."""
+        """Take over partitions whose last ruleset number is not above the one here.
+
+        None while there is no configuration at all: events wait in the queue rather than pass
+        under no rules.
+        """
         number = self._engine.ruleset.number
-        starts: dict[Partition, int] = {}
-        for partition, state in self._writer.assign(partitions, ruleset=number).items():
-            runs = [Run(run.data, run.newest_ms) for run in state.runs]
-            self._seen[partition] = Deduplicator.load(runs, self._settings)
-            starts[partition] = state.start
-        return starts
+        return self._committer.assign(partitions, number) if number else {}
 
     def drop(self, partitions: Iterable[Partition]) -> None:
         """Forget partitions and what of theirs is not committed."""
-        gone = list(partitions)
-        self._writer.drop(gone)
-        for partition in gone:
-            self._seen.pop(partition, None)
+        self._committer.drop(partitions)
 
     def process(self, partition: Partition, batch: Batch) -> int:
         """Run the ruleset over what was read."""
-        seen = self._seen[partition]
         items = []
         for message in batch.messages:
             try:
@@ -62,22 +61,14 @@ class RulesStage(Stage):
                 # The raw store keeps it aside and counts it; the rules have nothing to say to it.
                 _log.error("frame_unreadable", partition=partition, error=str(error))
                 continue
-            newest = max((upload.received for upload in frame.uploads), default=0)
-            keep, _ = seen.admit(frame.identities, newest)
-            items.append((frame, keep))
-        number = self._engine.ruleset.number
-        outputs = self._engine.process(items)
-        self._writer.add(partition, batch.next, outputs, ruleset=number)
+            items.append((frame, self._committer.admit(partition, frame)))
+        self._number = self._engine.ruleset.number
+        self._committer.add(partition, batch.next - 1, self._engine.process(items))
         return sum(len(frame) for frame, _ in items)
 
     def flush(self) -> tuple[Mapping[Partition, int], Sequence[Partition]]:
         """Write tables and commit."""
-        runs = {p: run for p, seen in self._seen.items() if (run := seen.pending()) is not None}
-        result = self._writer.flush({p: (run.data, run.newest_ms) for p, run in runs.items()})
-        for partition in result.lost:
-            self._seen.pop(partition, None)
-        for partition in result.positions:
-            self._seen[partition].committed()
+        result = self._committer.flush(self._datasets(), self._number)
         return result.positions, result.lost
 
     def statistics(self) -> Mapping[str, object]:

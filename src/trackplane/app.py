@@ -1,0 +1,379 @@
+"""The composition root: loads settings, chooses back ends, runs processes.
+
+Nothing else reads settings or the environment, and nothing else knows which back end stands behind
+an interface.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import structlog
+import uuid_utils
+
+from trackplane import __version__
+from trackplane.collector.application import Collector
+from trackplane.collector.server import serve as serve_collector
+from trackplane.collector.settings import CollectorSettings
+from trackplane.collector.state import CollectorState
+from trackplane.config import load
+from trackplane.control.local import LocalData
+from trackplane.control.server import NODE_TOKEN, Addresses, ControlPlane
+from trackplane.control.settings import ControlSettings
+from trackplane.dirty import TOPIC as DIRTY_TOPIC
+from trackplane.discovery.client import DiscoverySettings, GrpcSource
+from trackplane.engine.engine import Engine
+from trackplane.errors import ConfigurationError
+from trackplane.event import LANE_TOPICS
+from trackplane.lake.compact import Compactor
+from trackplane.lake.manifest import Manifest
+from trackplane.lake.query import QueryRunner
+from trackplane.lake.settings import CompactionSettings, QuerySettings, RawStoreSettings
+from trackplane.lake.tables import TableCommitter
+from trackplane.lake.writer import RawStore
+from trackplane.ledger import TOPIC as LEDGER_TOPIC
+from trackplane.queue import TopicSpec
+from trackplane.queue.disk import DiskQueue
+from trackplane.queue.settings import DiskQueueSettings
+from trackplane.runtime.embedded import ProcessSpec, Supervisor, SupervisorSettings
+from trackplane.worker.configuration import WorkerConfiguration
+from trackplane.worker.consumer import Consumer, Partition
+from trackplane.worker.process import Worker, wall_clock
+from trackplane.worker.raw import RawStage
+from trackplane.worker.rules import RulesStage
+from trackplane.worker.settings import WorkerSettings
+
+DATA_VERSION: Final = 1
+_DAY_MS: Final = 24 * 3600 * 1000
+_DEFAULT_FILE: Final = Path("trackplane.yaml")
+_REPORT_S: Final = 1.0
+Say = Callable[[str], None]
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the queue keeps messages, in days.
+
+    Attributes:
+        events_days: events of every lane.
+        dirty_days: dirty events.
+        lane_bytes: bytes kept of each partition of a lane at most; 0 is without limit.
+    """
+
+    events_days: int = 3
+    dirty_days: int = 30
+    lane_bytes: int = 0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of an installation.
+
+    Attributes:
+        data: folder of everything that is kept.
+        log_level: debug, info, warning or error.
+    """
+
+    data: str = "data"
+    log_level: str = "info"
+    control: ControlSettings = ControlSettings()
+    collector: CollectorSettings = CollectorSettings()
+    worker: WorkerSettings = WorkerSettings()
+    discovery: DiscoverySettings = DiscoverySettings()
+    queue: DiskQueueSettings = DiskQueueSettings()
+    retention: RetentionSettings = RetentionSettings()
+    lake: RawStoreSettings = RawStoreSettings()
+    compaction: CompactionSettings = CompactionSettings()
+    query: QuerySettings = QuerySettings()
+    supervisor: SupervisorSettings = SupervisorSettings()
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a file (default: ./trackplane.yaml, if it is there) and environment.
+
+    Raises:
+        ConfigurationError: with every finding.
+    """
+    file = path or (_DEFAULT_FILE if _DEFAULT_FILE.is_file() else None)
+    text = ""
+    if file is not None:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"cannot read {file}: {error}") from error
+    return load(Settings, text=text, file=str(file or "environment"), environ=environ)
+
+
+def open_data_folder(path: Path) -> Path:
+    """Return the data folder, made if it is missing.
+
+    Raises:
+        ConfigurationError: a newer release wrote it, or it cannot be written.
+    """
+    version = path / "VERSION"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if version.exists():
+            text = version.read_text(encoding="utf-8").strip()
+        else:
+            text = str(DATA_VERSION)
+            version.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot use the data folder {path}: {error}") from error
+    if not text.isdigit() or int(text) > DATA_VERSION:
+        raise ConfigurationError(
+            f"{path} is of data version {text}; this release reads up to {DATA_VERSION}",
+            hint=f"run the release that wrote it, or a newer one (this is {__version__})",
+        )
+    return path
+
+
+class Application:
+    """One installation's processes, each of which can be run alone."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.data = open_data_folder(Path(settings.data))
+        _configure_logging(settings.log_level)
+
+    # --- what processes share ---------------------------------------------------------------------
+
+    def _queue(self) -> DiskQueue:
+        queue = DiskQueue(self.data / "queue", clock=wall_clock, settings=self.settings.queue)
+        keep, limit = self.settings.retention, self.settings.retention.lane_bytes or None
+        lanes = [
+            TopicSpec(
+                name=name,
+                partitions=self.settings.collector.partitions,
+                retention_ms=keep.events_days * _DAY_MS,
+                retention_bytes=limit,
+            )
+            for name in LANE_TOPICS
+        ]
+        others = [
+            TopicSpec(name=DIRTY_TOPIC, retention_ms=keep.dirty_days * _DAY_MS),
+            TopicSpec(name=LEDGER_TOPIC, retention_ms=keep.dirty_days * _DAY_MS),
+        ]
+        queue.ensure_topics([*lanes, *others])
+        there = queue.topics()[LANE_TOPICS[0]].partitions
+        if there != self.settings.collector.partitions:
+            raise ConfigurationError(
+                f"the queue has {there} partitions a lane, not {self.settings.collector.partitions}",
+                hint=f"set collector.partitions to {there}: the number is chosen once",
+            )
+        return queue
+
+    def _source(self, node: str, kind: str) -> GrpcSource:
+        settings = self.settings.discovery
+        token = Path(settings.token_file or self.data / "control" / NODE_TOKEN)
+        cache = self.data / "cache" / f"{node}.lastgood"
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        if settings.address == DiscoverySettings().address:
+            # Not set: the control plane of these settings.
+            control = self.settings.control
+            address = f"{control.grpc_host}:{control.grpc_port}"
+            settings = msgspec.structs.replace(settings, address=address)
+        return GrpcSource(
+            settings, node=node, kind=kind, token_file=token, cache=cache, clock=wall_clock
+        )
+
+    # --- processes --------------------------------------------------------------------------------
+
+    def run_control(self, *, announce: Say) -> None:
+        """Run the control plane until SIGTERM."""
+        asyncio.run(self._run_control(announce))
+
+    async def _run_control(self, announce: Say) -> None:
+        control = self.settings.control
+        if control.collector_url == ControlSettings().collector_url:
+            collector = self.settings.collector
+            url = f"http://{collector.host}:{collector.port}"
+            control = msgspec.structs.replace(control, collector_url=url)
+        queue = self._queue()
+        manifest = Manifest(self.data / "lake" / "manifest.db", wall_clock)
+        data = LocalData(queue, manifest, QueryRunner(manifest, self.settings.query))
+        plane = ControlPlane(control, self.data / "control", data=data, clock=wall_clock)
+        if plane.first_token is not None:
+            announce(
+                f"first start: the admin token is {plane.first_token}\n"
+                "  it is shown once; keep it, and set TRACKPLANE_TOKEN to use the command line"
+            )
+
+        def started(addresses: Addresses) -> None:
+            announce(f"console and API: {addresses.http}")
+
+        try:
+            await plane.serve(stopping=_stop_event(), started=started)
+        finally:
+            queue.close()
+            manifest.close()
+
+    def run_collector(self, *, announce: Say) -> None:
+        """Run a collector until SIGTERM; open uploads are finished first."""
+        _run_on_uvloop(self._run_collector(announce))
+
+    async def _run_collector(self, announce: Say) -> None:
+        settings = self.settings.collector
+        queue = self._queue()
+        state = CollectorState(
+            partitions=settings.partitions, new_id=lambda: str(uuid_utils.uuid7())
+        )
+        collector = Collector(settings, queue, state, clock=wall_clock)
+        source = self._source("collector", "collector")
+        stopping = _stop_event()
+
+        async def report() -> None:
+            while True:
+                source.report(msgspec.json.encode(collector.statistics()))
+                await asyncio.sleep(_REPORT_S)
+
+        async def trim() -> None:
+            while True:
+                await asyncio.sleep(60)
+                await asyncio.to_thread(queue.trim, wall_clock())
+
+        tasks = [asyncio.create_task(work) for work in (source.run(state), report(), trim())]
+        try:
+            await serve_collector(
+                collector,
+                settings,
+                stop=stopping,
+                started=lambda port: announce(f"collector: http://{settings.host}:{port}"),
+                signals=False,
+            )
+        finally:
+            for task in tasks:
+                task.cancel()
+            queue.close()
+
+    def run_worker(self, name: str) -> None:
+        """Run a worker until SIGTERM; what it read is committed first."""
+        asyncio.run(self._run_worker(name))
+
+    async def _run_worker(self, name: str) -> None:
+        settings = self.settings.worker
+        queue = self._queue()
+        lake = self.data / "lake"
+        manifest = Manifest(lake / "manifest.db", wall_clock)
+        engine = Engine()
+        configuration = WorkerConfiguration(engine)
+        store = RawStore(manifest, lake, wall_clock, self.settings.lake)
+        tables = TableCommitter(manifest, self.settings.lake)
+        lanes: list[Partition] = [
+            (topic, number)
+            for topic in LANE_TOPICS
+            for number in range(self.settings.collector.partitions)
+        ]
+        member = f"{name}-{os.getpid()}"
+        consumers = [
+            Consumer(
+                stage,
+                queue=queue,
+                member=member,
+                partitions=partitions,
+                settings=settings,
+                clock=wall_clock,
+            )
+            for stage, partitions in (
+                (RawStage(store), [*lanes, (DIRTY_TOPIC, 0), (LEDGER_TOPIC, 0)]),
+                (RulesStage(engine, tables, datasets=lambda: configuration.datasets), lanes),
+            )
+        ]
+        compactor = Compactor(manifest, wall_clock, self.settings.compaction)
+        worker = Worker(
+            name=name,
+            consumers=consumers,
+            configuration=configuration,
+            source=self._source(name, "worker"),
+            chore=compactor.run,
+        )
+        try:
+            await worker.run(_stop_event())
+        finally:
+            queue.close()
+            manifest.close()
+
+    def run_all(self, config: Path | None, *, announce: Say) -> None:
+        """Run control plane, collector and workers, supervised, until SIGTERM.
+
+        Raises:
+            ConfigurationError: another supervisor runs on this data folder.
+        """
+        lock = _take_lock(self.data / "up.lock")
+        arguments = ("--config", str(config)) if config is not None else ()
+        specs = [
+            ProcessSpec(name="control", arguments=("control", *arguments)),
+            ProcessSpec(name="collector", arguments=("collector", *arguments)),
+            *(
+                ProcessSpec(
+                    name=f"worker-{number}",
+                    arguments=("worker", "--name", f"worker-{number}", *arguments),
+                )
+                for number in range(1, self.settings.supervisor.workers + 1)
+            ),
+        ]
+        supervisor = Supervisor(specs, folder=self.data / "run", settings=self.settings.supervisor)
+        announce(f"data: {self.data.resolve()}")
+        asyncio.run(supervisor.run())
+        os.close(lock)
+
+
+def _take_lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise ConfigurationError(
+            f"`trackplane up` runs on {path.parent} already", hint="stop it, or use another folder"
+        ) from error
+    return descriptor
+
+
+def _stop_event() -> asyncio.Event:
+    """Return an event that SIGTERM or SIGINT sets."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+def _run_on_uvloop(work: Coroutine[Any, Any, None]) -> None:
+    import uvloop  # noqa: PLC0415 the collector's process only
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
+
+
+def _configure_logging(level: str) -> None:
+    """Write log events as lines to standard error, plain or, without a terminal, JSON."""
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise ConfigurationError(
+            f"log_level {level!r} is unknown", hint="debug, info, warning or error"
+        )
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)

@@ -1,0 +1,73 @@
+"""The command line: thin verbs over the API, the plan, the rules and the processes.
+
+Exit codes: 0 all is well, 1 findings (the input has faults, a check failed), 2 usage or environment.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import click
+import typer
+
+from trackplane import __version__
+from trackplane.cli import data, development, plan, platform, rule
+from trackplane.cli.output import USAGE, fail
+from trackplane.errors import TrackplaneError
+
+app = typer.Typer(
+    name="trackplane",
+    help="One platform for the whole life of an event: planned, collected, processed, queried.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+) -> None:
+    """Take options that stand before the verb."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+platform.register(app)
+data.register(app)
+development.register(app)
+app.add_typer(plan.app, name="plan")
+app.add_typer(rule.app, name="rule")
+app.add_typer(data.dirty, name="dirty")
+
+
+def main() -> None:
+    """Run the command line; never show a traceback."""
+    as_json = "--json" in sys.argv
+    try:
+        code = app(standalone_mode=False)
+    except TrackplaneError as error:
+        fail(error, as_json=as_json)
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(USAGE) from None
+    except (click.Abort, KeyboardInterrupt):
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    except Exception as error:  # noqa: BLE001 the last line of defence: a defect of ours
+        report = Path(tempfile.gettempdir()) / f"trackplane-defect-{os.getpid()}.txt"
+        report.write_text(traceback.format_exc(), encoding="utf-8")
+        sys.stderr.write(
+            f"error[defect]: {type(error).__name__}: {error}\n"
+            f"hint: this is a fault of Trackplane; please report it with {report}\n"
+        )
+        raise SystemExit(USAGE) from None
+    raise SystemExit(code if isinstance(code, int) else 0)
