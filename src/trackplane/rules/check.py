@@ -49,16 +49,22 @@ def check_rule(source: RuleSource, plans: Plans, datasets: Mapping[str, Dataset]
 
 
 def check_expression(
-    excerpt: Excerpt, specs: Iterable[EventSpec] | None, *, wanted: Type | None = None
+    excerpt: Excerpt,
+    specs: Iterable[EventSpec] | None,
+    *,
+    wanted: Type | None = None,
+    guarded: bool = False,
 ) -> Expression:
     """Return one typed expression over these events (None: built-in properties only).
+
+    ``guarded`` lets operations that can fail stand outside ``try_``.
 
     Raises:
         RuleError: with every finding, also that its type is not the wanted one.
     """
     typer = Typer(Scope(list(specs) if specs is not None else None))
     node, findings = python.parse(excerpt)
-    expression = typer.type(excerpt, node)
+    expression = typer.type(excerpt, node, guarded=guarded)
     findings += typer.findings
     if expression is not None and wanted is not None and not _fits(expression.type, wanted):
         findings.append(excerpt.finding("rule_type", f"this is {expression.type}, not {wanted}"))

@@ -33,9 +33,12 @@ class Typer:
         self.functions: set[str] = set()
         self.cost = 0
 
-    def type(self, excerpt: Excerpt, node: Node) -> Expression | None:
-        """Return the typed expression, or None where something was found."""
-        return _Walk(self, excerpt, self.scope).visit(node, guarded=False)
+    def type(self, excerpt: Excerpt, node: Node, *, guarded: bool = False) -> Expression | None:
+        """Return the typed expression, or None where something was found.
+
+        ``guarded`` lets operations that can fail stand anywhere.
+        """
+        return _Walk(self, excerpt, self.scope).visit(node, guarded=guarded)
 
 
 class _Walk:
