@@ -77,6 +77,11 @@ def _decoders(demand: Demand) -> tuple[msgspec.json.Decoder[Any], msgspec.json.D
     return msgspec.json.Decoder(list[event]), msgspec.json.Decoder(event)  # type: ignore[valid-type]
 
 
+def fits_struct(name: str) -> bool:
+    """Say whether msgspec takes a name as a struct's field."""
+    return '"' not in name and "\\" not in name and min(name, default=" ") >= " "
+
+
 def demand_of(rules: Iterable[Rule]) -> Demand:
     """Return what the rules' expressions read of an event's bytes."""
     read: dict[Property, bool] = {}
