@@ -79,6 +79,7 @@ class _Own(msgspec.Struct, gc=False):
     what: msgspec.Raw = msgspec.Raw()
 
 
+_NULL: Final = b"null"
 _block: Final = msgspec.json.Decoder(list[_Own])
 _anything: Final = msgspec.json.Decoder()
 _encode: Final = msgspec.json.Encoder().encode
@@ -261,24 +262,35 @@ class EventColumns:
         return pa.array(texts, pa.binary()).cast(pa.string())
 
     def _what(self, upload: Ints) -> pa.Array:
-        texts: list[bytes | None] = [bytes(own.what) for own in self._own]
+        texts: list[msgspec.Raw | bytes] = [own.what for own in self._own]
         for row in self._unclean:
             if texts[row]:
-                texts[row] = _encode(_anything.decode(texts[row] or b"null"))
+                texts[row] = _encode(_anything.decode(texts[row]))
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        for row in np.flatnonzero(lengths == len(_NULL)).tolist():
+            if bytes(texts[row]) == _NULL:
+                texts[row], lengths[row] = b"", 0
         defaults = [header.get("what") for header in self._headers]
         if any(default is not None for default in defaults):
-            inherited = [None if d is None else _encode(d) for d in defaults]
+            inherited = [b"" if d is None else _encode(d) for d in defaults]
             for row, at in enumerate(upload.tolist()):
-                default, text = defaults[at], texts[row]
-                if not text or text == b"null":
+                default = defaults[at]
+                if not lengths[row]:
                     texts[row] = inherited[at]
                 elif default:
-                    mine = _anything.decode(text)
+                    mine = _anything.decode(texts[row])
                     if isinstance(mine, dict) and isinstance(default, dict):
                         texts[row] = _encode({**default, **mine})
-        if b"" in texts or b"null" in texts:
-            texts = [None if not text or text == b"null" else text for text in texts]
-        return pa.array(texts, pa.binary()).cast(pa.string())
+            lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        offsets = np.zeros(len(texts) + 1, np.int32)
+        np.cumsum(lengths, out=offsets[1:])
+        buffers = [
+            pa.py_buffer(np.packbits(lengths > 0, bitorder="little")),
+            pa.py_buffer(offsets),
+            pa.py_buffer(b"".join(texts)),
+        ]
+        # The cast checks that the bytes are UTF-8.
+        return pa.Array.from_buffers(pa.binary(), len(texts), buffers).cast(pa.string())
 
 
 def flaw_column(flaws: Mapping[int, Sequence[Flaw]], count: int) -> pa.Array:

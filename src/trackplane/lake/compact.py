@@ -55,7 +55,7 @@ def _layout(table: str) -> _Layout:
     if table == EVENTS:
         return _Layout("server", '"at"', "grade", "app", 'app, event, "at"')
     if table == DIRTY:
-        return _Layout("server", "server", "grade", "app", "app, event, server")
+        return _Layout("epoch_ms(server)", "epoch_ms(server)", "grade", "app", "app, event, server")
     return _Layout("_server", "_at", "''", "_app", "_app, _event, _at")
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from trackplane.dirty import DirtyEvent
 from trackplane.event import Position
 from trackplane.frame import Flaw
-from trackplane.lake.columns import FLAWS, MOMENT, flaw_column
+from trackplane.lake.columns import FLAWS, flaw_column
 
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 
@@ -22,7 +22,7 @@ DIRTY_SCHEMA: Final = pa.schema(
         ("revision", pa.int64()),
         ("event", _TEXT),
         ("id", pa.string()),
-        ("server", MOMENT),
+        ("server", pa.int64()),
         ("stage", _TEXT),
         ("reason", _TEXT),
         ("message", pa.string()),

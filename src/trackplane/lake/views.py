@@ -110,10 +110,12 @@ def events(files: Sequence[str], apps: Iterable[str]) -> str:
 
 def dirty(files: Sequence[str], apps: Iterable[str]) -> str:
     """Return the SELECT of all dirty events of ``apps``; bytes that are not UTF-8 are NULL."""
-    shown = [*map(_renamed, _DIRTY), "TRY(decode(header)) AS header", "TRY(decode(data)) AS data"]
-    return _select(
-        shown, _source(files, [*(_STORED.get(n, n) for n in _DIRTY), "header", "data"]), apps
-    )
+    # Stored as ms, for those who read files without SQL.
+    shown = ["epoch_ms(server) AS when_server" if n == "when_server" else n for n in _DIRTY]
+    shown += ["TRY(decode(header)) AS header", "TRY(decode(data)) AS data"]
+    stored = {name: _ARROW_TYPES.get(name, "VARCHAR") for name in (*_DIRTY, "header", "data")}
+    stored["server"] = "BIGINT"
+    return _select(shown, f"({read(files) if files else _empty(stored)})", apps)
 
 
 def dataset(files: Sequence[str], columns: Mapping[str, str], apps: Iterable[str]) -> str:
