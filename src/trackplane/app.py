@@ -1,7 +1,7 @@
 """The composition root: loads settings, chooses back ends, runs processes.
 
 Nothing else reads settings or the environment, and nothing else knows which back end stands behind
-an interface.
+an interface. Each process imports only its own parts, so that a killed one is back in a moment.
 """
 
 from __future__ import annotations
@@ -18,41 +18,25 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-import uuid_utils
 
 from trackplane import __version__
-from trackplane.collector.application import Collector
-from trackplane.collector.server import serve as serve_collector
 from trackplane.collector.settings import CollectorSettings
-from trackplane.collector.state import CollectorState
 from trackplane.config import load
-from trackplane.control.local import LocalData
-from trackplane.control.server import NODE_TOKEN, Addresses, ControlPlane
 from trackplane.control.settings import ControlSettings
 from trackplane.dirty import TOPIC as DIRTY_TOPIC
-from trackplane.discovery.client import DiscoverySettings, GrpcSource
-from trackplane.engine.engine import Engine
+from trackplane.discovery.client import DiscoverySettings, GrpcSource, wall_clock
 from trackplane.errors import ConfigurationError
 from trackplane.event import LANE_TOPICS
-from trackplane.lake.compact import Compactor
-from trackplane.lake.manifest import Manifest
-from trackplane.lake.query import QueryRunner
 from trackplane.lake.settings import CompactionSettings, QuerySettings, RawStoreSettings
-from trackplane.lake.tables import TableCommitter
-from trackplane.lake.writer import RawStore
 from trackplane.ledger import TOPIC as LEDGER_TOPIC
 from trackplane.queue import TopicSpec
 from trackplane.queue.disk import DiskQueue
 from trackplane.queue.settings import DiskQueueSettings
 from trackplane.runtime.embedded import ProcessSpec, Supervisor, SupervisorSettings
-from trackplane.worker.configuration import WorkerConfiguration
-from trackplane.worker.consumer import Consumer, Partition
-from trackplane.worker.process import Worker, wall_clock
-from trackplane.worker.raw import RawStage
-from trackplane.worker.rules import RulesStage
 from trackplane.worker.settings import WorkerSettings
 
 DATA_VERSION: Final = 1
+NODE_TOKEN: Final = "node.token"  # noqa: S105 a file's name
 _DAY_MS: Final = 24 * 3600 * 1000
 _DEFAULT_FILE: Final = Path("trackplane.yaml")
 _REPORT_S: Final = 1.0
@@ -191,6 +175,11 @@ class Application:
         asyncio.run(self._run_control(announce))
 
     async def _run_control(self, announce: Say) -> None:
+        from trackplane.control.local import LocalData
+        from trackplane.control.server import Addresses, ControlPlane
+        from trackplane.lake.manifest import Manifest
+        from trackplane.lake.query import QueryRunner
+
         control = self.settings.control
         if control.collector_url == ControlSettings().collector_url:
             collector = self.settings.collector
@@ -220,6 +209,12 @@ class Application:
         _run_on_uvloop(self._run_collector(announce))
 
     async def _run_collector(self, announce: Say) -> None:
+        import uuid_utils
+
+        from trackplane.collector.application import Collector
+        from trackplane.collector.server import serve as serve_collector
+        from trackplane.collector.state import CollectorState
+
         settings = self.settings.collector
         queue = self._queue()
         state = CollectorState(
@@ -258,6 +253,17 @@ class Application:
         asyncio.run(self._run_worker(name))
 
     async def _run_worker(self, name: str) -> None:
+        from trackplane.engine.engine import Engine
+        from trackplane.lake.compact import Compactor
+        from trackplane.lake.manifest import Manifest
+        from trackplane.lake.tables import TableCommitter
+        from trackplane.lake.writer import RawStore
+        from trackplane.worker.configuration import WorkerConfiguration
+        from trackplane.worker.consumer import Consumer
+        from trackplane.worker.process import Worker
+        from trackplane.worker.raw import RawStage
+        from trackplane.worker.rules import RulesStage
+
         settings = self.settings.worker
         queue = self._queue()
         lake = self.data / "lake"
@@ -266,7 +272,7 @@ class Application:
         configuration = WorkerConfiguration(engine)
         store = RawStore(manifest, lake, wall_clock, self.settings.lake)
         tables = TableCommitter(manifest, self.settings.lake)
-        lanes: list[Partition] = [
+        lanes = [
             (topic, number)
             for topic in LANE_TOPICS
             for number in range(self.settings.collector.partitions)
@@ -347,7 +353,7 @@ def _stop_event() -> asyncio.Event:
 
 
 def _run_on_uvloop(work: Coroutine[Any, Any, None]) -> None:
-    import uvloop  # noqa: PLC0415 the collector's process only
+    import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)

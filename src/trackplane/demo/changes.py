@@ -38,7 +38,7 @@ RULE_CHANGES: Final[tuple[tuple[str, str], ...]] = (
         "engagement",
         _ENGAGEMENT.format(condition='how.platform == "mobile"', weight="2"),
     ),
-    ("trouble", _TROUBLE.format(more="", reason='"checkout only"')),
+    ("trouble", _TROUBLE.format(more="", reason="'\"checkout only\"'")),
     (
         "engagement",
         _ENGAGEMENT.format(

@@ -112,8 +112,8 @@ def _verify(sent: Sequence[Sent], lake: _Lake, say: Say) -> Verdict:
     for id_, event, what in lake.rows("events", "SELECT id, event, what FROM $files"):
         key = (id_, event)
         stored[key] += 1
-        entry = wanted.get(key)
-        if entry is not None and entry.digest != payload_digest(_json(what)):
+        known = wanted.get(key)
+        if known is not None and known.digest != payload_digest(_json(what)):
             changed.append(key)
     dirty_rows = lake.rows("dirty", "SELECT id, reason, stage FROM $files")
     dirty: Counter[str] = Counter(id_ for id_, _, stage in dirty_rows if stage != "rule")

@@ -128,6 +128,17 @@ class Platform:
             self._process.wait()
         self._process = None
 
+    def settled(self) -> bool:
+        """Say whether every process runs and the collector takes events."""
+        try:
+            table = json.loads((self.data / "run" / "processes.json").read_text(encoding="utf-8"))
+            nodes = self.call("GET", "/status")["nodes"]
+            ready = self._http.get(f"{self.collector_url}/health/ready").is_success
+        except (OSError, ValueError, httpx.HTTPError, UnavailableError):
+            return False
+        alive = all(Path(f"/proc/{entry['pid']}").exists() for entry in table.values())
+        return ready and alive and sum(node["connected"] for node in nodes) == len(table) - 1
+
     def kill(self, *names: str) -> list[str]:
         """Kill -9 the processes whose name starts with one of ``names``; return who died."""
         table = json.loads((self.data / "run" / "processes.json").read_text(encoding="utf-8"))
@@ -159,7 +170,7 @@ class Platform:
     def etag(self, path: str) -> str:
         """Return the ETag of a resource."""
         answer = self._http.get(f"{self.url}/api/v1{path}", headers=self._headers())
-        return answer.headers.get("ETag", "*")
+        return str(answer.headers.get("ETag", "*"))
 
     def lag(self) -> int:
         """Return the messages that are in the queue and not yet committed."""

@@ -39,8 +39,8 @@ class DemoError(TrackplaneError):
 class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What to run. ``recording``: path of the recorded sessions, else sessions are generated.
 
-    ``rounds`` are replays in the first phase, ``kill_rounds`` in the second; ``rate`` is events/s
-    over all clients.
+    ``rounds`` are replays in the first phase, ``kill_rounds`` in the second; ``rate`` and
+    ``kill_rate`` are their events/s over all clients.
     """
 
     folder: Path
@@ -50,6 +50,7 @@ class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
     kill_rounds: int = 1
     kills: int = _KILLS
     rate: float = 6_500.0
+    kill_rate: float = 1_000.0
     raw_only: bool = False
 
 
@@ -83,20 +84,20 @@ def run(settings: DemoSettings, platform: Platform, say: Say) -> Outcome:
     tracker.write_text(generate_python(shop_plan(), revision=1), encoding="utf-8")
 
     say(f"phase 1: {settings.rounds} rounds of the sessions, rules and plan changing meanwhile")
-    started = time.monotonic()
     senders = _start(settings, platform, key, tracker, first=0, last=settings.rounds)
     effective = _change_while(platform, senders, say)
     results = _finish(senders)
-    seconds = time.monotonic() - started
+    seconds = max(r.ended for r in results) - min(r.started for r in results)
     sent = sum(result.sent for result in results)
     say(f"  {sent:,} events sent and answered in {seconds:.1f} s: {sent / seconds:,.0f} events/s")
     rate = sent / seconds
 
     kills = 0
     if settings.kill_rounds:
+        slower = msgspec.structs.replace(settings, rate=settings.kill_rate)
         say(f"phase 2: kill -9 of collector and workers, {settings.kills} times, clients retrying")
         last = settings.rounds + settings.kill_rounds
-        senders = _start(settings, platform, key, tracker, first=settings.rounds, last=last)
+        senders = _start(slower, platform, key, tracker, first=settings.rounds, last=last)
         kills = _kill_while(settings, platform, senders, say)
         results += _finish(senders)
     _report_senders(results, say)
@@ -251,15 +252,24 @@ def _kill_while(
     say: Say,
 ) -> int:
     kills = 0
-    while kills < settings.kills:
-        time.sleep(1.5)
-        deadline = time.monotonic() + 10
-        while (lag := platform.lag()) == 0 and time.monotonic() < deadline and _running(senders):
-            time.sleep(0.02)
+    while kills < settings.kills and _running(senders):
+        _until(platform.settled, 30)
+        _until(lambda: platform.lag() > 0 or not _running(senders), 10)
+        lag = platform.lag()
+        if not lag:
+            continue
         died = platform.kill("collector", "worker")
         kills += 1
         say(f"  kill -9 {', '.join(died)} with {lag} messages not yet committed")
+    if kills < settings.kills:
+        say(f"  (the senders were done after {kills} kills)")
     return kills
+
+
+def _until(met: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not met():
+        time.sleep(0.02)
 
 
 def _report_senders(results: Sequence[Result], say: Say) -> None:

@@ -54,7 +54,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sender did: events handed in, those its client gave up, requests refused by status."""
+    """What a sender did: events handed in, those its client gave up, refused requests by name.
+
+    ``started`` and ``ended`` are Unix seconds of its first event and its last answer.
+    """
 
     kind: str
     sent: int
@@ -62,14 +65,18 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     retries: int
     requests: dict[str, int]
     unexpected: list[str]
+    started: float = 0.0
+    ended: float = 0.0
 
 
 def main() -> None:
     """Run the task on standard input; print the result as JSON."""
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
     logging.disable(logging.CRITICAL)  # Segment's library reports each retry
+    started = time.time()
     with SentLedger(Path(task.ledger)) as ledger:
         result = _SENDERS[task.kind](task, ledger)
+    result = msgspec.structs.replace(result, started=started, ended=time.time())
     sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
 
 

@@ -78,7 +78,8 @@ def generated(count: int, *, seed: int = 7) -> list[Session]:
 def _walks(count: int, random_: random.Random) -> Iterator[Session]:
     for number in range(count):
         second = random_.randrange(80_000)
-        name, events = "home", []
+        name = "home"
+        events: list[tuple[str, int]] = []
         while name and len(events) < 40:
             events.append((name, second))
             second += random_.randrange(2, 90)

@@ -29,7 +29,12 @@ _WORDS: Final = (
     "café press",
     "kids' bike",
 )
-_PATTERNED: Final = {"coupon": "WELCOME10", "sku": "SKU-1042", "order_id": "ORD-20419"}
+_PATTERNED: Final = {
+    "coupon": "WELCOME10",
+    "sku": "SKU-1042",
+    "skus": "SKU-1042",
+    "order_id": "ORD-20419",
+}
 
 
 class Planned(msgspec.Struct, frozen=True):

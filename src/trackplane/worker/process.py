@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -102,8 +101,3 @@ class Worker:
                 self._chore()
             except StorageError as error:
                 _log.error("chore_failed", error=str(error))
-
-
-def wall_clock() -> int:
-    """Return Unix ms."""
-    return time.time_ns() // 1_000_000
