@@ -10,11 +10,15 @@ has one appender process at a time; readers are any number of processes and neve
 from __future__ import annotations
 
 import abc
+import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from trackplane.errors import StorageError
+
+_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 class QueueError(StorageError):
@@ -63,6 +67,20 @@ class TopicSpec(msgspec.Struct, frozen=True, kw_only=True):
     retention_bytes: int | None = None
 
 
+def check_topic(topic: TopicSpec) -> None:
+    """Refuse a topic that no back end could keep.
+
+    Raises:
+        QueueError: its name is not lower-case words joined by dots, or it has no partition.
+    """
+    if not _NAME.fullmatch(topic.name) or len(topic.name) > 200:
+        raise QueueError(
+            f"{topic.name!r} cannot be a topic's name", hint="use a-z, 0-9, _ and -, joined by dots"
+        )
+    if topic.partitions < 1:
+        raise QueueError(f"topic {topic.name!r} needs a partition at least")
+
+
 class Queue(abc.ABC):
     """A queue. Safe to use from several threads.
 
@@ -98,6 +116,10 @@ class Queue(abc.ABC):
     @abc.abstractmethod
     def info(self, topic: str, partition: int) -> PartitionInfo:
         """Return a partition's bounds."""
+
+    def ends(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Return the end offset of each partition: a cheap way to learn which of them grew."""
+        return {(topic, number): self.info(topic, number).end for topic, number in partitions}
 
     @abc.abstractmethod
     def trim(self, now: int) -> dict[tuple[str, int], int]:

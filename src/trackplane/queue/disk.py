@@ -5,18 +5,21 @@ Format and invariants: ``spec/queue.md``; why segment files: ``docs/adr/0001``.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 
 from trackplane.errors import CorruptionError, TrackplaneError
-from trackplane.queue import Batch, PartitionInfo, Queue, QueueError, TopicSpec
-from trackplane.queue.filesystem import Filesystem, RealFilesystem
+from trackplane.queue import Batch, PartitionInfo, Queue, QueueError, TopicSpec, check_topic
+from trackplane.queue.appender import Appender
+from trackplane.queue.filesystem import Filesystem, RealFilesystem, wrap, write_whole
 from trackplane.queue.groups import Groups
-from trackplane.queue.partition import Appender, DiskQueueSettings, Reader, wrap
+from trackplane.queue.reader import Reader
+from trackplane.queue.settings import DiskQueueSettings
 
 Partition = tuple[str, int]
 
@@ -32,7 +35,11 @@ class _Request:
 
 
 class DiskQueue(Queue):
-    """A queue in a folder. ``clock`` returns ms. Many processes may open one folder."""
+    """A queue in a folder. ``clock`` returns ms. Many processes may open one folder.
+
+    A partition is locked for appending by the first ``append`` to it, until ``close``. With
+    ``writable`` false, ``append``, ``trim`` and ``ensure_topics`` are refused; groups work.
+    """
 
     def __init__(
         self,
@@ -41,29 +48,34 @@ class DiskQueue(Queue):
         clock: Callable[[], int],
         filesystem: Filesystem | None = None,
         settings: DiskQueueSettings | None = None,
+        writable: bool = True,
     ) -> None:
         self._path = path
         self._clock = clock
         self._filesystem = filesystem or RealFilesystem()
         self._settings = settings or DiskQueueSettings()
+        self._writable = writable
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            self._filesystem.make_folder(path)
+            self._filesystem.sync_folder(path.parent)
         except OSError as error:
             raise wrap(error, path) from error
         self._groups = Groups(path / "groups.db")
         self._topics: dict[str, TopicSpec] = {}
         self._appenders: dict[Partition, Appender] = {}
         self._readers: dict[Partition, Reader] = {}
-        self._reading = threading.Lock()
         self._waiting: list[_Request] = []
-        self._arriving = threading.Lock()
-        self._committing = threading.Lock()
+        self._turn = threading.Condition()
+        self._busy = False  # somebody commits a round, trims or closes
+        self._closed = False
         self._pool = ThreadPoolExecutor(self._settings.sync_threads, thread_name_prefix="sync")
 
     def ensure_topics(self, topics: Sequence[TopicSpec]) -> None:
         """Create topics that are missing; an existing one keeps its partitions."""
+        self._check_writable()
         there = self.topics()
         for topic in topics:
+            check_topic(topic)
             known = there.get(topic.name)
             if known is not None:
                 topic = msgspec.structs.replace(topic, partitions=known.partitions)  # noqa: PLW2901
@@ -71,12 +83,9 @@ class DiskQueue(Queue):
                 continue
             folder = self._path / topic.name
             try:
-                folder.mkdir(exist_ok=True)
-                fresh = folder / "topic.new"
-                fresh.write_bytes(msgspec.json.encode(topic))
-                fresh.replace(folder / "topic.json")
-                self._filesystem.sync_folder(folder)
+                self._filesystem.make_folder(folder)
                 self._filesystem.sync_folder(self._path)
+                write_whole(self._filesystem, folder / "topic.json", msgspec.json.encode(topic))
             except OSError as error:
                 raise wrap(error, folder) from error
             self._topics[topic.name] = topic
@@ -92,20 +101,53 @@ class DiskQueue(Queue):
         return dict(self._topics)
 
     def append(self, entries: Mapping[Partition, Sequence[bytes]]) -> dict[Partition, int]:
-        """Append durably; whoever comes first commits for all who wait."""
+        """Append durably; whoever finds nobody at work commits for all who wait."""
+        self._check_writable()
         for partition in entries:
             self._check(partition)
         request = _Request(entries)
-        with self._arriving:
+        with self._turn:
             self._waiting.append(request)
-        with self._committing:
+            while self._busy and not request.done:
+                self._turn.wait()
             if not request.done:
-                with self._arriving:
-                    round_, self._waiting = self._waiting, []
+                self._busy = True
+                round_, self._waiting = self._waiting, []
+        if not request.done:
+            try:
                 self._commit(round_)
+            finally:
+                self._finish(round_)
         if request.error is not None:
             raise request.error
         return request.offsets
+
+    def _finish(self, round_: Sequence[_Request]) -> None:
+        """Let the next one work. A request whose commit did not come to its end has failed."""
+        with self._turn:
+            for request in round_:
+                if not request.done:
+                    request.error = QueueError("the round it waited for was broken off")
+                    request.done = True
+            self._busy = False
+            self._turn.notify_all()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._turn:
+            while self._busy:
+                self._turn.wait()
+            self._busy = True
+        try:
+            yield
+        finally:
+            self._finish(())
+
+    def _check_writable(self) -> None:
+        if self._closed:
+            raise QueueError(f"{self._path} was closed")
+        if not self._writable:
+            raise QueueError(f"{self._path} was opened for reading only")
 
     def _check(self, partition: Partition) -> None:
         topic = self._topics.get(partition[0]) or self.topics().get(partition[0])
@@ -116,6 +158,8 @@ class DiskQueue(Queue):
 
     def _commit(self, round_: Sequence[_Request]) -> None:
         """Write and sync one round; every request of it is done afterwards."""
+        if self._closed:
+            raise QueueError(f"{self._path} was closed")
         by_partition: dict[Partition, list[tuple[_Request, Sequence[bytes]]]] = {}
         for request in round_:
             for partition, messages in request.entries.items():
@@ -138,7 +182,7 @@ class DiskQueue(Queue):
         failed |= {partition: outcome for partition, outcome in outcomes if outcome is not None}
         for request in round_:
             request.error = next((failed[p] for p in request.entries if p in failed), None)
-            request.done = True
+            request.done = True  # last: a waiting thread may look at any time
 
     def _sync(self, partitions: Sequence[Partition]) -> list[TrackplaneError | None]:
         def sync(partition: Partition) -> TrackplaneError | None:
@@ -164,32 +208,46 @@ class DiskQueue(Queue):
 
     def _reader(self, partition: Partition) -> Reader:
         reader = self._readers.get(partition)
-        if reader is None:
-            reader = self._readers[partition] = Reader(self._folder(partition))
+        if reader is None:  # setdefault: another thread may be as quick
+            reader = self._readers.setdefault(partition, Reader(self._folder(partition)))
         return reader
 
     def read(
         self, topic: str, partition: int, offset: int, *, max_bytes: int = 4 * 1024 * 1024
     ) -> Batch:
         """Return messages from ``offset`` on, without waiting."""
+        self._check((topic, partition))
         try:
-            with self._reading:
-                reader = self._reader((topic, partition))
-                return reader.read(offset, max_bytes)
+            return self._reader((topic, partition)).read(offset, max_bytes)
         except OSError as error:
             raise wrap(error, self._folder((topic, partition))) from error
 
     def info(self, topic: str, partition: int) -> PartitionInfo:
         """Return a partition's bounds."""
+        self._check((topic, partition))
         try:
             return self._reader((topic, partition)).info(topic, partition)
         except OSError as error:
             raise wrap(error, self._folder((topic, partition))) from error
 
+    def ends(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        """Return the end offset of each partition: one small file read each."""
+        found: dict[Partition, int] = {}
+        for partition in partitions:
+            self._check(partition)
+            try:
+                head = self._reader(partition).head()
+            except OSError as error:
+                raise wrap(error, self._folder(partition)) from error
+            found[partition] = head.end if head is not None else 0
+        return found
+
     def trim(self, now: int) -> dict[Partition, int]:
         """Apply retention to the partitions this process appends to."""
+        self._check_writable()
+        self.topics()  # another process may have changed retention
         dropped: dict[Partition, int] = {}
-        with self._committing:
+        with self._alone():
             for partition, appender in self._appenders.items():
                 topic = self._topics[partition[0]]
                 keep_from = None if topic.retention_ms is None else now - topic.retention_ms
@@ -221,9 +279,12 @@ class DiskQueue(Queue):
 
     def close(self) -> None:
         """Release files; waiting appends finish first."""
-        with self._committing:
+        if self._closed:
+            return
+        with self._alone():
+            self._closed = True
             self._pool.shutdown()
             for appender in self._appenders.values():
                 appender.close()
             self._appenders.clear()
-            self._groups.close()
+        self._groups.close()

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
+
+from trackplane.errors import FullError
+from trackplane.queue import QueueError
+
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class File(Protocol):
@@ -32,8 +39,14 @@ class Filesystem(Protocol):
     def open(self, path: Path) -> File:
         """Open for writing, at its end, creating it if it is missing."""
 
+    def make_folder(self, path: Path) -> None:
+        """Make a folder and those above it, where they are missing."""
+
     def sync_folder(self, path: Path) -> None:
         """Make a folder's entries durable."""
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Put a file in the place of another in one step."""
 
     def unlink(self, path: Path) -> None:
         """Remove a file."""
@@ -45,14 +58,18 @@ class _RealFile:
         self._end = os.lseek(self._descriptor, 0, os.SEEK_END)
 
     def append(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            written = os.pwrite(self._descriptor, view, self._end)
-            self._end += written
-            view = view[written:]
+        self._write(data, self._end)
+        self._end += len(data)
 
     def overwrite(self, data: bytes) -> None:
-        os.pwrite(self._descriptor, data, 0)
+        self._write(data, 0)
+
+    def _write(self, data: bytes, position: int) -> None:
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._descriptor, view, position)
+            position += written
+            view = view[written:]
 
     def truncate(self, size: int) -> None:
         os.ftruncate(self._descriptor, size)
@@ -72,6 +89,10 @@ class RealFilesystem:
         """Open for writing, at its end, creating it if it is missing."""
         return _RealFile(path)
 
+    def make_folder(self, path: Path) -> None:
+        """Make a folder and those above it, where they are missing."""
+        path.mkdir(parents=True, exist_ok=True)
+
     def sync_folder(self, path: Path) -> None:
         """Make a folder's entries durable."""
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -80,6 +101,35 @@ class RealFilesystem:
         finally:
             os.close(descriptor)
 
+    def replace(self, source: Path, target: Path) -> None:
+        """Put a file in the place of another in one step."""
+        source.replace(target)
+
     def unlink(self, path: Path) -> None:
         """Remove a file."""
         path.unlink()
+
+
+def wrap(error: OSError, folder: Path) -> QueueError | FullError:
+    """Return our error for a failure of the file system."""
+    if error.errno in _NO_ROOM:
+        return FullError(f"no room in {folder}: {error.strerror}", hint="free disk space")
+    return QueueError(f"cannot use {folder}: {error.strerror or error}")
+
+
+def write_whole(filesystem: Filesystem, path: Path, data: bytes) -> None:
+    """Put a small file in place durably: readers see the old bytes or the new ones."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    file = filesystem.open(fresh)
+    try:
+        file.truncate(0)
+        file.append(data)
+        file.sync()
+    except BaseException:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+        raise
+    finally:
+        file.close()
+    filesystem.replace(fresh, path)
+    filesystem.sync_folder(path.parent)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -42,35 +44,60 @@ def spread(
     return mine[quota:], free[: max(0, quota - len(mine))]
 
 
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            # SQLite does not wait here for another process that does the same.
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA synchronous=NORMAL")
+            database.executescript(_SCHEMA)
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                database.close()
+                raise
+            time.sleep(0.01)
+        else:
+            return database
+
+
 class Groups:
     """The groups of one queue folder. Safe from several threads and processes."""
 
     def __init__(self, path: Path) -> None:
         self._guard = threading.Lock()
         try:
-            self._database = sqlite3.connect(
-                path, timeout=30, isolation_level=None, check_same_thread=False
-            )
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.executescript(_SCHEMA)
+            self._database = _connect(path)
         except sqlite3.Error as error:
             raise QueueError(f"cannot open {path}: {error}") from error
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        with self._guard:
+            self._database.close()
 
-    def commit(self, group: str, positions: Mapping[Partition, int]) -> None:
-        """Store positions."""
+    @contextlib.contextmanager
+    def _transaction(self, what: str) -> Iterator[sqlite3.Connection]:
         with self._guard:
             try:
-                self._database.executemany(
-                    "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)",
-                    [(group, topic, number, at) for (topic, number), at in positions.items()],
-                )
+                self._database.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._database
+                except BaseException:
+                    self._database.execute("ROLLBACK")
+                    raise
+                self._database.execute("COMMIT")
             except sqlite3.Error as error:
-                raise QueueError(f"cannot store positions: {error}") from error
+                raise QueueError(f"cannot {what}: {error}") from error
+
+    def commit(self, group: str, positions: Mapping[Partition, int]) -> None:
+        """Store positions, all or none."""
+        with self._transaction("store positions") as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)",
+                [(group, topic, number, at) for (topic, number), at in positions.items()],
+            )
 
     def committed(self, group: str) -> dict[Partition, int]:
         """Return positions."""
@@ -87,18 +114,8 @@ class Groups:
         self, group: str, member: str, partitions: Sequence[Partition], now: int, ttl_ms: int
     ) -> dict[Partition, int]:
         """Renew, share out, and return what ``member`` owns with epochs."""
-        with self._guard:
-            try:
-                self._database.execute("BEGIN IMMEDIATE")
-                try:
-                    owned = self._lease(group, member, partitions, now, now + ttl_ms)
-                except BaseException:
-                    self._database.execute("ROLLBACK")
-                    raise
-                self._database.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise QueueError(f"cannot lease: {error}") from error
-        return owned
+        with self._transaction("lease"):
+            return self._lease(group, member, partitions, now, now + ttl_ms)
 
     def _lease(
         self, group: str, member: str, partitions: Sequence[Partition], now: int, expires: int
@@ -131,14 +148,10 @@ class Groups:
 
     def leave(self, group: str, member: str) -> None:
         """Give all up."""
-        with self._guard:
-            try:
-                self._database.execute(
-                    'UPDATE leases SET owner = NULL WHERE "group" = ? AND owner = ?',
-                    (group, member),
-                )
-                self._database.execute(
-                    'DELETE FROM members WHERE "group" = ? AND member = ?', (group, member)
-                )
-            except sqlite3.Error as error:
-                raise QueueError(f"cannot leave: {error}") from error
+        with self._transaction("leave") as database:
+            database.execute(
+                'UPDATE leases SET owner = NULL WHERE "group" = ? AND owner = ?', (group, member)
+            )
+            database.execute(
+                'DELETE FROM members WHERE "group" = ? AND member = ?', (group, member)
+            )

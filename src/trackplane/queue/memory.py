@@ -5,7 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from trackplane.queue import Batch, Message, PartitionInfo, Queue, QueueError, TopicSpec
+from trackplane.errors import StorageError
+from trackplane.queue import (
+    Batch,
+    Message,
+    PartitionInfo,
+    Queue,
+    QueueError,
+    TopicSpec,
+    check_topic,
+)
 from trackplane.queue.groups import spread
 
 Partition = tuple[str, int]
@@ -18,7 +27,7 @@ class MemoryQueue(Queue):
     """
 
     def __init__(self, *, clock: Callable[[], int], segment_messages: int = 100) -> None:
-        self.fail_with: QueueError | None = None
+        self.fail_with: StorageError | None = None
         self._clock = clock
         self._unit = segment_messages
         self._guard = threading.RLock()
@@ -33,6 +42,7 @@ class MemoryQueue(Queue):
         """Create topics that are missing."""
         with self._guard:
             for topic in topics:
+                check_topic(topic)
                 known = self._topics.get(topic.name, topic)
                 self._topics[topic.name] = TopicSpec(
                     name=topic.name,
@@ -53,11 +63,13 @@ class MemoryQueue(Queue):
         with self._guard:
             if self.fail_with is not None:
                 raise self.fail_with
+            logs = {partition: self._log(partition) for partition in entries}
+            now = self._clock()
             offsets: dict[Partition, int] = {}
             for partition, messages in entries.items():
-                log = self._log(partition)
+                log = logs[partition]
                 offset = offsets[partition] = self._first[partition] + len(log)
-                log += [Message(offset + n, self._clock(), data) for n, data in enumerate(messages)]
+                log += [Message(offset + n, now, bytes(data)) for n, data in enumerate(messages)]
             return offsets
 
     def _log(self, partition: Partition) -> list[Message]:
