@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from trackplane.event import BUILT_IN, NAMESPACES
 from trackplane.plan.model import Applies, EventSpec, Property
+from trackplane.plan.patterns import to_ecma
 from trackplane.plan.properties import (
     built_in_property,
     timestamp_pattern,
@@ -80,7 +81,7 @@ def property_schema(shape: Property) -> Schema:
         schema = {"allOf": [schema, {"enum": [v for v in shape.enum if v is not None]}]}
     if shape.nullable:
         return {"anyOf": [{"type": "null"}, schema]}
-    if "json" in shape.type:
+    if "json" in shape.type and shape.enum is None:
         return schema
     return {"allOf": [{"not": {"type": "null"}}, schema]}
 
@@ -91,7 +92,7 @@ def _type_schema(kind: str, shape: Property) -> Schema:
         case "string":
             given = {"minLength": shape.min_length, "maxLength": shape.max_length}
             if shape.pattern is not None:
-                given["pattern"] = f"^(?:{shape.pattern})$"
+                given["pattern"] = to_ecma(shape.pattern)
             return {"type": "string"} | _set(given)
         case "integer" | "number":
             bounds = _set({"minimum": shape.min, "maximum": shape.max})
@@ -137,7 +138,7 @@ def _condition(applies: Applies, app: str) -> Schema:
         tests.append(_at("how.app_version", {"type": "string", "allOf": patterns}))
     for path, accepted in applies.equals.items():
         tests.append(_at(path, {"enum": [value for value in accepted if value is not None]}))
-    return {"allOf": tests}
+    return {"allOf": tests} if tests else {}
 
 
 def _at(path: str, schema: Schema) -> Schema:

@@ -1,20 +1,23 @@
 """Validators: an event's specification compiled to a function of the merged event.
 
-Each property becomes a small closure chosen at compile time, so the hot path has no branches on the
-plan. Which variants apply is decided per event; each combination is compiled when first seen.
+Two steps. A generated predicate (``fast.py``) says of most events at once that nothing is wrong
+with them. What it is not sure of goes through closures, one for each property, which find every
+violation. Which variants apply is decided per event; each combination is compiled when first seen.
 The equal meaning as JSON Schema is in ``jsonschema.py``; a property test holds the two together.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-import re2
 
 from trackplane.event import BUILT_IN, NAMESPACES, JsonObject
-from trackplane.plan.model import EventSpec, Property, TypeName
+from trackplane.plan.fast import compile_predicate
+from trackplane.plan.model import EventSpec, Properties, Property, TypeName
+from trackplane.plan.patterns import compile_pattern
 from trackplane.plan.properties import timestamp_pattern, variant_properties
 from trackplane.plan.variants import compile_applies
 from trackplane.plan.violations import Violation, shown
@@ -23,14 +26,10 @@ Validator = Callable[[JsonObject], Sequence[Violation]]
 _Check = Callable[[Any, str, list[Violation]], None]
 
 _INT64: Final = 1 << 63
-_TIMESTAMP: Final = re2.compile(timestamp_pattern())
+_is_timestamp: Final = compile_pattern(timestamp_pattern())
 _NOTHING: Final[tuple[Violation, ...]] = ()
-_PLATFORM_NAMES: Final[Mapping[str, frozenset[str]]] = {
-    namespace: frozenset(
-        path.partition(".")[2] for path in BUILT_IN if path.startswith(f"{namespace}.")
-    )
-    for namespace in NAMESPACES
-}
+# The platform's own: a client's value is replaced, so it is neither checked nor unplanned.
+_STAMPED: Final = frozenset({"when.server", "when.at"})
 
 
 def compile_validator(spec: EventSpec) -> Validator:
@@ -54,58 +53,114 @@ def compile_validator(spec: EventSpec) -> Validator:
     return validate
 
 
+class Validators:
+    """Validators of many events, each compiled when first asked for; the least used are let go.
+
+    ``bodies`` gives an event's ``EventSpec`` as JSON by its key. Not safe to use from several
+    threads at once.
+    """
+
+    def __init__(self, bodies: Mapping[str, bytes], *, capacity: int = 4_096) -> None:
+        self._bodies = bodies
+        self._capacity = capacity
+        self._compiled: OrderedDict[str, Validator] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._compiled)
+
+    def get(self, key: str) -> Validator | None:
+        """Return an event's validator; None: the event is not planned."""
+        validator = self._compiled.get(key)
+        if validator is not None:
+            self._compiled.move_to_end(key)
+            return validator
+        body = self._bodies.get(key)
+        if body is None:
+            return None
+        validator = compile_validator(msgspec.json.decode(body, type=EventSpec))
+        self._compiled[key] = validator
+        if len(self._compiled) > self._capacity:
+            self._compiled.popitem(last=False)
+        return validator
+
+
 def _compile_properties(spec: EventSpec, mask: int) -> Validator:
-    properties = variant_properties(spec, mask)
-    with_built_ins = {
-        namespace: {**_built_in(namespace), **properties.get(namespace, {})}
+    planned = variant_properties(spec, mask)
+    properties: Properties = {
+        namespace: {**_built_in(namespace), **planned.get(namespace, {})}
         for namespace in NAMESPACES
     }
+    examine = _compile_examination(properties)
+    deprecated = _deprecation(spec)
+    if deprecated is not None:
+        return lambda event: [*examine(event), deprecated]
+    surely_fine: Callable[[JsonObject], bool] | None = None  # dear to make: when first needed
+
+    def validate(event: JsonObject) -> Sequence[Violation]:
+        nonlocal surely_fine
+        if surely_fine is None:
+            surely_fine = compile_predicate(properties, _predicate)
+        return _NOTHING if surely_fine(event) else examine(event)
+
+    return validate
+
+
+def _predicate(shape: Property) -> Callable[[Any], bool]:
+    """Return whether a value of a property breaks nothing, by the closures of this module."""
+    check = _compile_property(shape)
+
+    def fine(value: Any) -> bool:
+        found: list[Violation] = []
+        check(value, "", found)
+        return not found
+
+    return fine
+
+
+def _compile_examination(properties: Properties) -> Validator:
     plan = [
         (
             namespace,
             {
-                name: (_compile_property(shape), f"/{namespace}/{_escape(name)}")
+                name: (_compile_property(shape), f"/{namespace}/{escape(name)}")
                 for name, shape in members.items()
             },
             [
-                (name, f"/{namespace}/{_escape(name)}")
+                (name, f"/{namespace}/{escape(name)}")
                 for name, shape in members.items()
                 if shape.required
             ],
         )
-        for namespace, members in with_built_ins.items()
+        for namespace, members in properties.items()
     ]
-    deprecated = _deprecation(spec)
     empty: JsonObject = {}
 
-    def validate(event: JsonObject) -> Sequence[Violation]:
+    def examine(event: JsonObject) -> Sequence[Violation]:
         found: list[Violation] = []
         for namespace, members, required in plan:
-            values = event.get(namespace)
-            if values:
-                for name, value in values.items():
-                    member = members.get(name)
-                    if member is not None:
-                        member[0](value, member[1], found)
-                    elif name not in _PLATFORM_NAMES[namespace]:
-                        found.append(_unplanned(name, f"/{namespace}"))
-            else:
-                values = empty
+            values = event.get(namespace, empty)
+            if type(values) is not dict:
+                found.append(_not_an_object(namespace, values))
+                continue
+            for name, value in values.items():
+                member = members.get(name)
+                if member is not None:
+                    member[0](value, member[1], found)
+                elif f"{namespace}.{name}" not in _STAMPED:
+                    found.append(_unplanned(name, f"/{namespace}"))
             for name, pointer in required:
                 if name not in values:
                     found.append(_missing(name, pointer))
-        if deprecated is not None:
-            found.append(deprecated)
         return found or _NOTHING
 
-    return validate
+    return examine
 
 
 def _built_in(namespace: str) -> dict[str, Property]:
     names: dict[str, Property] = {}
     for path, kind in BUILT_IN.items():
         space, _, name = path.partition(".")
-        if space == namespace and path not in {"when.server", "when.at"}:
+        if space == namespace and path not in _STAMPED:
             names[name] = Property(type=(msgspec.convert(kind, TypeName),), nullable=True)
     return names
 
@@ -122,10 +177,20 @@ def _deprecation(spec: EventSpec) -> Violation | None:
     )
 
 
+def _not_an_object(namespace: str, value: Any) -> Violation:
+    return Violation(
+        code="type",
+        pointer=f"/{namespace}",
+        message="is not object",
+        input=shown(value, masked=False),
+        rule="type: object",
+    )
+
+
 def _unplanned(name: str, pointer: str) -> Violation:
     return Violation(
         code="unplanned_property",
-        pointer=f"{pointer}/{_escape(name)}",
+        pointer=f"{pointer}/{escape(name)}",
         message=f"{name!r} is not planned",
     )
 
@@ -136,98 +201,88 @@ def _missing(name: str, pointer: str) -> Violation:
     )
 
 
-def _escape(name: str) -> str:
+def escape(name: str) -> str:
+    """Return a name as a part of a JSON pointer (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _compile_property(shape: Property) -> _Check:
-    by_type = {kind: _compile_type(kind, shape) for kind in shape.type}
-    masked = shape.pii is not None
-    enum = _Enum(shape) if shape.enum is not None else None
+class _Reporter:
+    """Makes the violations of one property: masked where it, or a part of it, may be personal."""
+
+    def __init__(self, shape: Property, *, masked: bool) -> None:
+        self.shape = shape
+        self.masked = masked
+        self._hidden = masked or _holds_pii(shape)
+        self._wanted = " or ".join(shape.type)
+
+    def add(
+        self, found: list[Violation], code: str, value: Any, pointer: str, text: str, rule: str
+    ) -> None:
+        """Add one violation."""
+        given = shown(value, masked=self._hidden)
+        found.append(Violation(code=code, pointer=pointer, message=text, input=given, rule=rule))
+
+    def wrong_type(self, found: list[Violation], value: Any, pointer: str) -> None:
+        """Say that the value is of no type that is planned."""
+        self.add(found, "type", value, pointer, f"is not {self._wanted}", f"type: {self._wanted}")
+
+    def bound(self, found: list[Violation], code: str, value: Any, pointer: str) -> None:
+        """Say that the value breaks the constraint of this code."""
+        limit = getattr(self.shape, code)
+        words = {
+            "min": "is below",
+            "max": "is above",
+            "min_length": "is shorter than",
+            "max_length": "is longer than",
+            "pattern": "does not match",
+        }
+        self.add(found, code, value, pointer, f"{words[code]} {limit}", f"{code}: {limit}")
+
+    def size(self, found: list[Violation], size: int, value: Any, pointer: str) -> None:
+        """Check a length in code points, items or entries."""
+        low, high = self.shape.min_length, self.shape.max_length
+        if low is not None and size < low:
+            self.bound(found, "min_length", value, pointer)
+        if high is not None and size > high:
+            self.bound(found, "max_length", value, pointer)
+
+
+def _holds_pii(shape: Property) -> bool:
+    inner = [shape.items, shape.values, *(shape.properties or {}).values()]
+    return shape.pii is not None or any(part is not None and _holds_pii(part) for part in inner)
+
+
+def _compile_property(shape: Property, *, masked: bool = False) -> _Check:
+    masked = masked or shape.pii is not None
+    reporter = _Reporter(shape, masked=masked)
+    checks = [_compile_type(kind, shape, reporter) for kind in shape.type]
+    typed = checks[0] if len(checks) == 1 else _union(checks)
+    enum = _Enum(shape.enum) if shape.enum is not None else None
+    nullable = shape.nullable or ("json" in shape.type and enum is None)
     deprecated = shape.deprecated
-    wanted = " or ".join(shape.type)
-    only = next(iter(by_type.values())) if len(by_type) == 1 else None
-
-    def fault(code: str, value: Any, pointer: str, message: str, rule: str) -> Violation:
-        return Violation(
-            code=code,
-            pointer=pointer,
-            message=message,
-            input=shown(value, masked=masked),
-            rule=rule,
-        )
-
-    def check_one(value: Any, pointer: str, found: list[Violation]) -> None:
-        """Check a property of one type without enum: most of them, and the fastest."""
-        if value is None:
-            if not nullable:
-                found.append(
-                    fault("null", value, pointer, "null is not planned", "nullable: false")
-                )
-            return
-        problem = single(value, pointer, found)
-        if problem is not None:
-            found.append(_fault_of(problem, value, pointer, shape, wanted, fault))
-
-    if only is not None and enum is None and deprecated is None:
-        single = only
-        nullable = shape.nullable or "json" in by_type
-        return check_one
 
     def check(value: Any, pointer: str, found: list[Violation]) -> None:
         if value is None:
-            if not shape.nullable and "json" not in by_type:
-                found.append(
-                    fault("null", value, pointer, "null is not planned", "nullable: false")
+            if not nullable:
+                reporter.add(
+                    found, "null", value, pointer, "null is not planned", "nullable: false"
                 )
-            return
-        if only is not None:
-            problem = only(value, pointer, found)
-        else:
-            problem = "type"
-            for kind_check in by_type.values():
-                outcome = kind_check(value, pointer, found)
-                if outcome != "type":
-                    problem = outcome
-                    break
-        if problem is not None:
-            found.append(_fault_of(problem, value, pointer, shape, wanted, fault))
+        elif not typed(value, pointer, found):
+            reporter.wrong_type(found, value, pointer)
         elif enum is not None and not enum.has(value):
             rule = f"enum: {shown(list(shape.enum or ()), masked=False)}"
-            found.append(fault("enum", value, pointer, "not one of the planned values", rule))
+            reporter.add(found, "enum", value, pointer, "not one of the planned values", rule)
         if deprecated is not None:
             instead = f": send {deprecated.replaced_by}" if deprecated.replaced_by else ""
-            found.append(fault("deprecated", value, pointer, f"deprecated{instead}", "deprecated"))
+            reporter.add(found, "deprecated", value, pointer, f"deprecated{instead}", "deprecated")
 
     return check
-
-
-_FaultMaker = Callable[[str, Any, str, str, str], Violation]
-
-
-def _fault_of(
-    code: str, value: Any, pointer: str, shape: Property, wanted: str, fault: _FaultMaker
-) -> Violation:
-    if code == "type":
-        return fault(code, value, pointer, f"is not {wanted}", f"type: {wanted}")
-    if code == "int64":
-        return fault(code, value, pointer, "is outside 64 bits", f"type: {wanted}")
-    bound = getattr(shape, code)
-    words = {
-        "min": f"is below {bound}",
-        "max": f"is above {bound}",
-        "min_length": f"is shorter than {bound}",
-        "max_length": f"is longer than {bound}",
-        "pattern": f"does not match {bound}",
-    }
-    return fault(code, value, pointer, words[code], f"{code}: {bound}")
 
 
 class _Enum:
     """Membership as JSON has it: 1 equals 1.0, true equals neither."""
 
-    def __init__(self, shape: Property) -> None:
-        values = shape.enum or ()
+    def __init__(self, values: Sequence[Any]) -> None:
         self._strings = frozenset(v for v in values if type(v) is str)
         self._numbers = frozenset(v for v in values if type(v) in (int, float))
         self._booleans = frozenset(v for v in values if type(v) is bool)
@@ -241,139 +296,151 @@ class _Enum:
         return kind in (int, float) and value in self._numbers
 
 
-# A type's check returns the code of the constraint that was broken, or None; violations inside of
-# objects, arrays and maps it adds itself.
-_TypeCheck = Callable[[Any, str, list[Violation]], str | None]
+# A type's check returns whether the value is of that type at all; what else is wrong it adds.
+_TypeCheck = Callable[[Any, str, list[Violation]], bool]
 
 
-def _compile_type(kind: TypeName, shape: Property) -> _TypeCheck:
+def _union(checks: Sequence[_TypeCheck]) -> _TypeCheck:
+    """Accept what one alternative accepts; else tell what the first of a fitting type found."""
+
+    def check(value: Any, pointer: str, found: list[Violation]) -> bool:
+        nearest: list[Violation] | None = None
+        for alternative in checks:
+            own: list[Violation] = []
+            if not alternative(value, pointer, own):
+                continue
+            if all(violation.severity != "error" for violation in own):
+                found += own
+                return True
+            nearest = own if nearest is None else nearest
+        found += nearest or ()
+        return nearest is not None
+
+    return check
+
+
+def _compile_type(kind: TypeName, shape: Property, reporter: _Reporter) -> _TypeCheck:
     match kind:
         case "string":
-            return _string(shape)
+            return _string(shape, reporter)
         case "integer" | "number":
-            return _number(shape, whole=kind == "integer")
+            return _number(shape, reporter, whole=kind == "integer")
         case "boolean":
-            return lambda value, _p, _f: None if type(value) is bool else "type"
+            return lambda value, _pointer, _found: type(value) is bool
         case "timestamp":
-            return _timestamp
+            return _timestamp(reporter)
         case "array":
-            return _array(shape)
+            return _array(shape, reporter)
         case "object":
-            return _object(shape)
+            return _object(shape, reporter)
         case "map":
-            return _map(shape)
+            return _map(shape, reporter)
         case "json":
-            return lambda _value, _p, _f: None
+            return lambda _value, _pointer, _found: True
 
 
-def _string(shape: Property) -> _TypeCheck:
-    low, high = shape.min_length, shape.max_length
-    if low is None and high is None and shape.pattern is None:
-        return lambda value, _p, _f: None if type(value) is str else "type"
-    matches = re2.compile(shape.pattern).fullmatch if shape.pattern is not None else None
+def _string(shape: Property, reporter: _Reporter) -> _TypeCheck:
+    matches = compile_pattern(shape.pattern) if shape.pattern is not None else None
 
-    def check(value: Any, _pointer: str, _found: list[Violation]) -> str | None:
+    def check(value: Any, pointer: str, found: list[Violation]) -> bool:
         if type(value) is not str:
-            return "type"
-        if low is not None and len(value) < low:
-            return "min_length"
-        if high is not None and len(value) > high:
-            return "max_length"
-        if matches is not None and matches(value) is None:
-            return "pattern"
-        return None
+            return False
+        reporter.size(found, len(value), value, pointer)
+        if matches is not None and not matches(value):
+            reporter.bound(found, "pattern", value, pointer)
+        return True
 
     return check
 
 
-def _number(shape: Property, *, whole: bool) -> _TypeCheck:
+def _number(shape: Property, reporter: _Reporter, *, whole: bool) -> _TypeCheck:
     low, high = shape.min, shape.max
 
-    def check(value: Any, _pointer: str, _found: list[Violation]) -> str | None:
+    def check(value: Any, pointer: str, found: list[Violation]) -> bool:
         kind = type(value)
-        if kind is int:
-            if whole and not -_INT64 <= value < _INT64:
-                return "int64"
-        elif kind is not float or (whole and not value.is_integer()):
-            return "type"
-        elif whole and not -_INT64 <= value < _INT64:
-            return "int64"
+        if kind is not int and (kind is not float or (whole and not value.is_integer())):
+            return False
+        if whole and not -_INT64 <= value < _INT64:
+            _outside_int64(reporter, found, value, pointer)
         if low is not None and value < low:
-            return "min"
+            reporter.bound(found, "min", value, pointer)
         if high is not None and value > high:
-            return "max"
-        return None
+            reporter.bound(found, "max", value, pointer)
+        return True
 
     return check
 
 
-def _timestamp(value: Any, _pointer: str, _found: list[Violation]) -> str | None:
-    if type(value) is int:
-        return None if -_INT64 <= value < _INT64 else "int64"
-    if type(value) is float and value.is_integer():
-        return None if -_INT64 <= value < _INT64 else "int64"
-    if type(value) is str and _TIMESTAMP.fullmatch(value) is not None:
-        return None
-    return "type"
+def _outside_int64(reporter: _Reporter, found: list[Violation], value: Any, pointer: str) -> None:
+    reporter.add(found, "int64", value, pointer, "is outside 64 bits", "type: integer")
 
 
-def _sized(shape: Property, size: int) -> str | None:
-    if shape.min_length is not None and size < shape.min_length:
-        return "min_length"
-    if shape.max_length is not None and size > shape.max_length:
-        return "max_length"
-    return None
+def _timestamp(reporter: _Reporter) -> _TypeCheck:
+    def check(value: Any, pointer: str, found: list[Violation]) -> bool:
+        kind = type(value)
+        if kind is str:
+            return _is_timestamp(value)
+        if kind is not int and (kind is not float or not value.is_integer()):
+            return False
+        if not -_INT64 <= value < _INT64:
+            _outside_int64(reporter, found, value, pointer)
+        return True
+
+    return check
 
 
-def _array(shape: Property) -> _TypeCheck:
-    item = _compile_property(shape.items) if shape.items is not None else None
+def _array(shape: Property, reporter: _Reporter) -> _TypeCheck:
+    item = _compile_property(shape.items, masked=reporter.masked) if shape.items else None
 
-    def check(value: Any, pointer: str, found: list[Violation]) -> str | None:
+    def check(value: Any, pointer: str, found: list[Violation]) -> bool:
         if type(value) is not list:
-            return "type"
+            return False
         if item is not None:
             for index, element in enumerate(value):
                 item(element, f"{pointer}/{index}", found)
-        return _sized(shape, len(value))
+        reporter.size(found, len(value), value, pointer)
+        return True
 
     return check
 
 
-def _map(shape: Property) -> _TypeCheck:
-    each = _compile_property(shape.values) if shape.values is not None else None
+def _map(shape: Property, reporter: _Reporter) -> _TypeCheck:
+    each = _compile_property(shape.values, masked=reporter.masked) if shape.values else None
 
-    def check(value: Any, pointer: str, found: list[Violation]) -> str | None:
+    def check(value: Any, pointer: str, found: list[Violation]) -> bool:
         if type(value) is not dict:
-            return "type"
+            return False
         if each is not None:
             for name, element in value.items():
-                each(element, f"{pointer}/{_escape(name)}", found)
-        return _sized(shape, len(value))
+                each(element, f"{pointer}/{escape(name)}", found)
+        reporter.size(found, len(value), value, pointer)
+        return True
 
     return check
 
 
-def _object(shape: Property) -> _TypeCheck:
+def _object(shape: Property, reporter: _Reporter) -> _TypeCheck:
     properties = shape.properties or {}
     members = [
-        (name, _compile_property(inner), inner.required) for name, inner in properties.items()
+        (name, _compile_property(inner, masked=reporter.masked), inner.required)
+        for name, inner in properties.items()
     ]
     known = frozenset(properties)
     planned = shape.properties is not None
 
-    def check(value: Any, pointer: str, found: list[Violation]) -> str | None:
+    def check(value: Any, pointer: str, found: list[Violation]) -> bool:
         if type(value) is not dict:
-            return "type"
+            return False
         for name, inner, required in members:
             if name in value:
-                inner(value[name], f"{pointer}/{_escape(name)}", found)
+                inner(value[name], f"{pointer}/{escape(name)}", found)
             elif required:
-                found.append(_missing(name, f"{pointer}/{_escape(name)}"))
+                found.append(_missing(name, f"{pointer}/{escape(name)}"))
         if not shape.additional:
             found += [
                 Violation(
                     code="additional",
-                    pointer=f"{pointer}/{_escape(name)}",
+                    pointer=f"{pointer}/{escape(name)}",
                     message=f"{name!r} is not planned and the object is closed",
                     rule="additional: false",
                 )
@@ -382,6 +449,7 @@ def _object(shape: Property) -> _TypeCheck:
             ]
         elif planned and not value.keys() <= known:
             found += [_unplanned(name, pointer) for name in value if name not in known]
-        return _sized(shape, len(value))
+        reporter.size(found, len(value), value, pointer)
+        return True
 
     return check
