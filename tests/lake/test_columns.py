@@ -167,5 +167,28 @@ def test_one_odd_event_harms_no_neighbour():
     ]
 
 
+def test_bytes_that_lie_about_being_clean_stop_nothing():
+    builder = FrameBuilder("P1")
+    at = builder.add_upload("a", "prod", 0, 0, b'{"what": {"d": 1}}')
+    other = builder.add_upload("a", "prod", 0, 0, b"not json")
+    deep = b'{"what": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    for data, clean in (
+        (b'{"what": {"a": "\xff"}}', True),
+        (b'{"what": {"a": "\xff"}}', False),
+        (b'{"what": {"a": 1e400}}', False),
+        (deep, False),
+        (deep, True),
+        (b'{"what": {"a": 1}}', True),
+    ):
+        for upload in (at, other):
+            builder.add(upload, event="e", id="1", identity=bytes(16), at=0, data=data, clean=clean)
+    columns = EventColumns()
+    frame = Frame.decode(builder.build())
+    columns.add(frame, "t", 0, 0, np.ones(len(frame), bool))
+    table = columns.build()
+    assert table.num_rows == 12
+    assert table["what"].to_pylist()[-2:] == ['{"d":1,"a":1}', '{"a":1}']
+
+
 def test_an_empty_collection_is_an_empty_table():
     assert EventColumns().build().num_rows == 0

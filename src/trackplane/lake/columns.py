@@ -80,6 +80,7 @@ class _Own(msgspec.Struct, gc=False):
 
 
 _NULL: Final = b"null"
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _block: Final = msgspec.json.Decoder(list[_Own])
 _anything: Final = msgspec.json.Decoder()
 _encode: Final = msgspec.json.Encoder().encode
@@ -265,7 +266,7 @@ class EventColumns:
         texts: list[msgspec.Raw | bytes] = [own.what for own in self._own]
         for row in self._unclean:
             if texts[row]:
-                texts[row] = _encode(_anything.decode(texts[row]))
+                texts[row] = _again(bytes(texts[row]))
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         for row in np.flatnonzero(lengths == len(_NULL)).tolist():
             if bytes(texts[row]) == _NULL:
@@ -278,9 +279,7 @@ class EventColumns:
                 if not lengths[row]:
                     texts[row] = inherited[at]
                 elif default:
-                    mine = _anything.decode(texts[row])
-                    if isinstance(mine, dict) and isinstance(default, dict):
-                        texts[row] = _encode({**default, **mine})
+                    texts[row] = _over(default, bytes(texts[row]))
             lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         offsets = np.zeros(len(texts) + 1, np.int32)
         np.cumsum(lengths, out=offsets[1:])
@@ -289,8 +288,11 @@ class EventColumns:
             pa.py_buffer(offsets),
             pa.py_buffer(b"".join(texts)),
         ]
-        # The cast checks that the bytes are UTF-8.
-        return pa.Array.from_buffers(pa.binary(), len(texts), buffers).cast(pa.string())
+        column = pa.Array.from_buffers(pa.binary(), len(texts), buffers)
+        try:
+            return column.cast(pa.string())  # checks that the bytes are UTF-8
+        except pa.ArrowInvalid:
+            return pa.array([_text(bytes(text)) if text else None for text in texts], pa.string())
 
 
 def flaw_column(flaws: Mapping[int, Sequence[Flaw]], count: int) -> pa.Array:
@@ -314,7 +316,7 @@ def _own(frame: Frame) -> tuple[list[_Own], dict[int, dict[str, Any]]]:
     """Return what each event carries itself, and whatever of it fits no namespace, by row."""
     try:
         found = _block.decode(frame.events)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         found = []
     if len(found) == len(frame):
         return found, {}
@@ -324,7 +326,7 @@ def _own(frame: Frame) -> tuple[list[_Own], dict[int, dict[str, Any]]]:
         data = frame.event_bytes(row)
         try:
             event: Any = _anything.decode(data)
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             event = None
         if not isinstance(event, dict):
             strange[row] = {"undecodable": data}  # bytes are encoded as base64
@@ -344,9 +346,35 @@ def _own(frame: Frame) -> tuple[list[_Own], dict[int, dict[str, Any]]]:
 def _header(data: bytes) -> dict[str, Any]:
     try:
         header = _anything.decode(data)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return {}
     return header if isinstance(header, dict) else {}
+
+
+def _again(text: bytes) -> bytes:
+    """Return JSON encoded again, so that of a duplicate key the last is left."""
+    try:
+        return _encode(_anything.decode(text))
+    except _UNREADABLE:
+        return text
+
+
+def _over(default: Any, text: bytes) -> bytes:
+    """Return an object's JSON laid over its default."""
+    try:
+        mine = _anything.decode(text)
+    except _UNREADABLE:
+        return text
+    both = isinstance(mine, dict) and isinstance(default, dict)
+    return _encode({**default, **mine}) if both else text
+
+
+def _text(data: bytes) -> str:
+    """Return JSON text; what is not UTF-8 as an object that holds its bytes in base64."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return _encode({"undecodable": data}).decode()
 
 
 def _object(value: Any) -> dict[str, Any] | None:

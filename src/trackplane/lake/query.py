@@ -23,6 +23,7 @@ from trackplane.lake.manifest import ManifestReader
 from trackplane.lake.settings import QuerySettings
 from trackplane.plan.model import EventSpec
 
+_MANY: Final = 2000
 _MAX_MS: Final = 10 * 60 * 1000  # replaced files stay 15 minutes
 
 Specs = Mapping[tuple[str, str], EventSpec]  # by (app, event)
@@ -148,13 +149,15 @@ class Catalogue:
         spec = self._spec(name)
         return None if spec is None else views.event(self._paths(EVENTS), spec)
 
-    def names(self) -> list[str]:
-        """Return the names a query may read from."""
+    def names_like(self, name: str) -> list[str]:
+        """Return names a query may read from; of very many those that begin alike."""
         events = [
             event if len(self._apps) == 1 else f"{app}.{event}"
             for app, event in self._specs
             if app in self._apps
         ]
+        if len(events) > _MANY:
+            events = [event for event in events if event[:2] == name[:2]][:_MANY]
         return [EVENTS, DIRTY, *self._datasets, *events]
 
     def files(self) -> list[str]:
@@ -241,7 +244,7 @@ def _converse(
                 message=f"there is no view {plain!r}",
                 line=location[0] if location else None,
                 column=location[1] if location else None,
-                hint=did_you_mean(plain, catalogue.names()),
+                hint=did_you_mean(plain, catalogue.names_like(plain)),
             )
         )
     if findings:
