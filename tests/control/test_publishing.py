@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from trackplane.discovery import Delta, Snapshot
@@ -64,8 +68,8 @@ class Node:
 
 
 @contextmanager
-def nodes(control: Any, folder: Path, **consumers: Node) -> Iterator[None]:
-    """Run a worker node for each consumer, in a thread of its own."""
+def nodes(address: str, home: Path, folder: Path, **consumers: Node) -> Iterator[None]:
+    """Run a worker node for each consumer, in a thread of its own; ``home`` has the node token."""
     started = threading.Event()
     state: dict[str, Any] = {}
 
@@ -73,10 +77,10 @@ def nodes(control: Any, folder: Path, **consumers: Node) -> Iterator[None]:
         state["loop"], state["stop"] = asyncio.get_running_loop(), asyncio.Event()
         sources = [
             GrpcSource(
-                DiscoverySettings(address=control.addresses.grpc, first_delay_ms=10),
+                DiscoverySettings(address=address, first_delay_ms=10),
                 node=name,
                 kind="worker",
-                token_file=control.folder / "node.token",
+                token_file=home / "node.token",
                 cache=folder / name,
             )
             for name in consumers
@@ -89,20 +93,19 @@ def nodes(control: Any, folder: Path, **consumers: Node) -> Iterator[None]:
         await state["stop"].wait()
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        ended = await asyncio.gather(*running, return_exceptions=True)
+        state["failures"] = [e for e in ended if not isinstance(e, asyncio.CancelledError)]
 
     thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()
     assert started.wait(10)
     try:
-        until(
-            lambda: sum(n.connected for n in control.plane.nodes.states()) == len(consumers),
-            "all nodes to connect",
-        )
+        until(lambda: all(node.snapshot.number for node in consumers.values()), "the first state")
         yield
     finally:
         state["loop"].call_soon_threadsafe(state["stop"].set)
         thread.join(20)
+    assert not state["failures"]
 
 
 def put_plan(client: Any, source: str, etag: str, app: str = "shop") -> Any:
@@ -258,7 +261,7 @@ def test_two_nodes_take_a_rule_and_the_effective_time_is_known(
 ) -> None:
     """Publish to acknowledged by both; printed, not judged."""
     times = []
-    with nodes(shop, tmp_path, one=Node(), two=Node()):
+    with nodes(shop.addresses.grpc, shop.folder, tmp_path, one=Node(), two=Node()):
         etag = shop.client.post("/rules", json={"source": RULE}).headers["etag"]
         for limit in range(20):
             answer = shop.client.put(
@@ -291,7 +294,7 @@ def test_a_rule_that_a_node_cannot_take_is_quarantined_and_the_others_go_on(
 ) -> None:
     """It is gone in the next number, marked with the node's message, and can be mended."""
     bad, good = Node(rejects="bad"), Node()
-    with nodes(shop, tmp_path, one=bad, two=good):
+    with nodes(shop.addresses.grpc, shop.folder, tmp_path, one=bad, two=good):
         made = shop.client.post("/rules", json={"source": RULE.replace("big_spender", "bad")})
         number = made.json()["number"]
         rule = until(
@@ -315,23 +318,79 @@ def test_a_rule_that_a_node_cannot_take_is_quarantined_and_the_others_go_on(
         until(lambda: len(list(bad.snapshot.of_kind("rule"))) == 2)
 
 
-def test_nodes_run_on_without_the_control_plane_and_follow_it_again_after_a_restart(
-    start: Callable[..., Any], shop: Any, tmp_path: Path
-) -> None:
-    """The restarted control plane goes on with its numbers and hears what its nodes run."""
-    node = Node()
-    port = int(shop.addresses.grpc.rsplit(":", 1)[1])
-    from trackplane.control.settings import ControlSettings
+SERVE = """
+import asyncio, json, sys
+from pathlib import Path
+from trackplane.control.server import ControlPlane
+from trackplane.control.settings import ControlSettings
 
-    with nodes(shop, tmp_path, one=node):
-        number = shop.client.post("/rules", json={"source": RULE}).json()["number"]
-        until(lambda: node.snapshot.number == number)
-        shop.stop()
-        settings = ControlSettings(port=0, grpc_port=port)
-        again = start(folder=shop.folder, token=shop.token, settings=settings)
-        until(lambda: any(n.connected for n in again.plane.nodes.states()))
-        current = again.client.get("/rulesets/current").json()
-        assert current["number"] == number
-        later = again.client.delete("/rules/big_spender", headers={"If-Match": "*"}).json()
-        until(lambda: node.snapshot.number == later["number"])
-        assert later["number"] > number
+plane = ControlPlane(ControlSettings(port=0, grpc_port=int(sys.argv[2])), Path(sys.argv[1]))
+
+def started(at):
+    print(json.dumps({"http": at.http, "grpc": at.grpc, "token": plane.first_token}), flush=True)
+
+async def main():
+    await plane.serve(stopping=asyncio.Event(), started=started)
+
+asyncio.run(main())
+"""
+
+
+class Process:
+    """A control plane in a process of its own, to be killed."""
+
+    def __init__(self, folder: Path, grpc_port: int = 0, token: str = "") -> None:
+        self.folder = folder
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(folder), str(grpc_port)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = next(line for line in self._process.stdout if line.startswith("{"))
+        found = json.loads(line)
+        self.grpc = found["grpc"]
+        self.token = token or found["token"]
+        self.client = httpx.Client(
+            base_url=found["http"] + "/api/v1",
+            headers={"Authorization": f"Bearer {self.token}"},
+            trust_env=False,
+            timeout=30,
+        )
+
+    def kill(self) -> None:
+        self.client.close()
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+    def connected(self) -> list[str]:
+        current = self.client.get("/rulesets/current").json()
+        return [node["node"] for node in current["nodes"] if node["connected"]]
+
+
+def test_nodes_run_on_without_the_control_plane_and_follow_it_again_after_a_kill(
+    tmp_path: Path,
+) -> None:
+    """Killed with -9 and started again it goes on with its numbers, and so do its nodes."""
+    first = Process(tmp_path / "control")
+    node = Node()
+    try:
+        with nodes(first.grpc, first.folder, tmp_path, one=node):
+            until(lambda: first.connected() == ["one"])
+            number = first.client.post("/apps", json={"app": "shop"}).json()["number"]
+            until(lambda: node.snapshot.number == number)
+            first.kill()
+            assert node.snapshot.number == number
+            port = int(first.grpc.rsplit(":", 1)[1])
+            second = Process(first.folder, port, first.token)
+            try:
+                until(lambda: second.connected() == ["one"], "the node to come back")
+                assert second.client.get("/rulesets/current").json()["number"] == number
+                later = second.client.post("/apps", json={"app": "bank"}).json()["number"]
+                assert later == number + 1
+                until(lambda: node.snapshot.number == later)
+            finally:
+                second.kill()
+    finally:
+        first.kill()

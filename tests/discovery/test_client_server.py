@@ -115,7 +115,8 @@ async def node(
         yield source
     finally:
         running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        (ended,) = await asyncio.gather(running, return_exceptions=True)
+    assert isinstance(ended, asyncio.CancelledError), ended
 
 
 def run(scenario: Callable[[ControlPlane], Awaitable[None]], control: ControlPlane) -> None:
@@ -190,14 +191,22 @@ def test_a_node_starts_from_its_cache_and_catches_up_when_the_server_is_back(
             await until(lambda: not source.connected)
             assert source.number == 2
             assert source.age_ms is not None
+            # It comes back with nothing new to say: the node answers, and stays.
+            answers = len(control.recorder.answers)
+            await control.start()
+            await until(lambda: len(control.recorder.answers) == answers + 1)
+            control.publish(rule("b", b"again"))
+            await until(lambda: source.number == 3)
+            await control.server.stop(0)
+            await until(lambda: not source.connected)
         control.publish(rule("c"))
         again = Consumer()
         async with node(tmp_path, control.port, again) as source:
-            await until(lambda: source.number == 2)
+            await until(lambda: source.number == 3)
             assert again.names() == {"a", "b"}
             assert not source.connected
             await control.start()
-            await until(lambda: source.number == 3 and source.connected)
+            await until(lambda: source.number == 4 and source.connected)
             assert [r.name for r in again.deltas[-1].changed] == ["c"]
 
     run(scenario, ControlPlane())

@@ -201,15 +201,11 @@ class GrpcSource(ConfigurationSource):
         except ResyncError as error:
             _log.warning("resync", number=self.number, reason=str(error))
             return pb.Answer(number=self.number, resync=True), None
+        change: Delta | None = None
         if before is None or after.number != before.number:
-            change = delta
-            if before is not None and not delta.start:
-                change = after.delta_from(before)
+            resynced = before is not None and not delta.start
+            change = after.delta_from(before) if resynced else delta
             await self._apply(consumer, after, change)
-            try:
-                await asyncio.to_thread(self._cache.save, after, change)
-            except CacheError as error:
-                _log.error("last_good_not_kept", reason=str(error))
         if not self._connected:
             self._connected = True
             _log.info("control_plane_followed", number=self.number)
