@@ -84,17 +84,20 @@ class _Lake:
         return [int(value) for (value,) in rows]
 
 
-def verify(*, data: Path, ledgers: Sequence[Path], say: Say) -> Verdict:
-    """Compare, print, and return the verdict."""
+def verify(*, data: Path, ledgers: Sequence[Path], quiet_until: int, say: Say) -> Verdict:
+    """Compare, print, and return the verdict.
+
+    ``quiet_until`` (ms) is when kills began: freshness is told of the time before.
+    """
     sent = [entry for path in ledgers for entry in read_ledger(path)]
     lake = _Lake(data)
     try:
-        return _verify(sent, lake, say)
+        return _verify(sent, lake, quiet_until, say)
     finally:
         lake.close()
 
 
-def _verify(sent: Sequence[Sent], lake: _Lake, say: Say) -> Verdict:
+def _verify(sent: Sequence[Sent], lake: _Lake, quiet_until: int, say: Say) -> Verdict:
     outcomes = {fault.name: fault.outcome for fault in FAULTS}
     wanted: dict[tuple[str, str], Sent] = {}
     wanted_dirty: dict[str, Sent] = {}
@@ -146,7 +149,7 @@ def _verify(sent: Sequence[Sent], lake: _Lake, say: Say) -> Verdict:
     ):
         if examples:
             say(f"  {title}, for example: {examples[:5]}")
-    ages = sorted(lake.freshness())
+    ages = sorted(lake.freshness(quiet_until))
     return Verdict(
         sent=len(wanted) + len(wanted_dirty),
         stored=sum(stored.values()),

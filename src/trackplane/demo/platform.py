@@ -41,6 +41,7 @@ class Platform:
         self.collector_url = f"http://127.0.0.1:{self.collector_port}"
         self.token = ""
         self._workers = workers
+        self._killed: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._http = httpx.Client(timeout=30, trust_env=False)
 
@@ -129,15 +130,14 @@ class Platform:
         self._process = None
 
     def settled(self) -> bool:
-        """Say whether every process runs and the collector takes events."""
+        """Say whether every process that should run does, and the collector takes events."""
         try:
             table = json.loads((self.data / "run" / "processes.json").read_text(encoding="utf-8"))
-            nodes = self.call("GET", "/status")["nodes"]
             ready = self._http.get(f"{self.collector_url}/health/ready").is_success
-        except (OSError, ValueError, httpx.HTTPError, UnavailableError):
+        except (OSError, ValueError, httpx.HTTPError):
             return False
-        alive = all(Path(f"/proc/{entry['pid']}").exists() for entry in table.values())
-        return ready and alive and sum(node["connected"] for node in nodes) == len(table) - 1
+        pids = {name: entry["pid"] for name, entry in table.items()}
+        return ready and not self._killed & set(pids.values()) and all(map(_alive, pids.values()))
 
     def kill(self, *names: str) -> list[str]:
         """Kill -9 the processes whose name starts with one of ``names``; return who died."""
@@ -147,6 +147,7 @@ class Platform:
             if name.startswith(names):
                 try:
                     os.kill(entry["pid"], signal.SIGKILL)
+                    self._killed.add(entry["pid"])
                     died.append(name)
                 except ProcessLookupError:
                     continue
@@ -176,3 +177,10 @@ class Platform:
         """Return the messages that are in the queue and not yet committed."""
         rows = self.call("GET", "/status")["lag"]
         return sum(row["lag"] for row in rows)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").split()[2]
+    except OSError:
+        return False

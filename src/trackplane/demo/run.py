@@ -93,6 +93,7 @@ def run(settings: DemoSettings, platform: Platform, say: Say) -> Outcome:
     rate = sent / seconds
 
     kills = 0
+    quiet_until = time.time_ns() // 1_000_000
     if settings.kill_rounds:
         slower = msgspec.structs.replace(settings, rate=settings.kill_rate)
         say(f"phase 2: kill -9 of collector and workers, {settings.kills} times, clients retrying")
@@ -103,7 +104,10 @@ def run(settings: DemoSettings, platform: Platform, say: Say) -> Outcome:
     _report_senders(results, say)
     _drain(platform, say)
     verdict = check.verify(
-        data=platform.data, ledgers=sorted(settings.folder.glob("sent-*.jsonl")), say=say
+        data=platform.data,
+        ledgers=sorted(settings.folder.glob("sent-*.jsonl")),
+        quiet_until=quiet_until,
+        say=say,
     )
     given_up = sum(result.given_up for result in results)
     unexpected = sum(len(result.unexpected) for result in results)
