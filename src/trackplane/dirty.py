@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from trackplane.envelope import seal, unseal
+from trackplane.errors import CorruptionError
 from trackplane.event import Grade
 from trackplane.frame import Flaw
 
@@ -62,4 +63,8 @@ def decode(message: bytes | memoryview) -> list[DirtyEvent]:
     Raises:
         CorruptionError: the message is not one of ours, newer, or damaged.
     """
-    return _decoder.decode(unseal(MAGIC, message))
+    body = unseal(MAGIC, message)
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise CorruptionError(f"dirty message cannot be read: {error}") from error

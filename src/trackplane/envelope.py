@@ -10,12 +10,13 @@ from isal import isal_zlib
 from trackplane.errors import CorruptionError
 
 VERSION: Final = 1
-_PREFIX: Final = struct.Struct("<4sBxxxI")
+_PREFIX: Final = struct.Struct("<4sB3sI")
+_RESERVED: Final = bytes(3)
 
 
 def seal(magic: bytes, body: bytes) -> bytes:
     """Return the message that carries ``body`` under a four-byte magic."""
-    return _PREFIX.pack(magic, VERSION, isal_zlib.crc32(body)) + body
+    return _PREFIX.pack(magic, VERSION, _RESERVED, isal_zlib.crc32(body)) + body
 
 
 def unseal(magic: bytes, message: bytes | memoryview) -> memoryview:
@@ -27,10 +28,10 @@ def unseal(magic: bytes, message: bytes | memoryview) -> memoryview:
     view = memoryview(message)
     if len(view) < _PREFIX.size or bytes(view[:4]) != magic:
         raise CorruptionError(f"not a {magic.decode()} message: the magic is missing")
-    _, version, checksum = _PREFIX.unpack_from(view)
+    _, version, reserved, checksum = _PREFIX.unpack_from(view)
     if version != VERSION:
         raise CorruptionError(f"{magic.decode()} version {version}; this release reads {VERSION}")
     body = view[_PREFIX.size :]
-    if isal_zlib.crc32(body) != checksum:
+    if reserved != _RESERVED or isal_zlib.crc32(body) != checksum:
         raise CorruptionError(f"{magic.decode()} checksum differs: the bytes were damaged")
     return body

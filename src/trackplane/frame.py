@@ -20,7 +20,7 @@ import numpy.typing as npt
 from isal import isal_zlib
 
 from trackplane.errors import CorruptionError
-from trackplane.event import Grade, JsonObject, merge
+from trackplane.event import GRADES, Grade, JsonObject, merge
 
 MAGIC: Final = b"TPFR"
 VERSION: Final = 1
@@ -84,6 +84,11 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Directory)
 
 
+def _utf8_bound(text: str) -> int:
+    """Return at least as many bytes as the text has in UTF-8, at no cost."""
+    return len(text) if text.isascii() else 4 * len(text)
+
+
 class FrameBuilder:
     """Collects events of one lane and partition until the frame is full.
 
@@ -126,7 +131,11 @@ class FrameBuilder:
         )
 
     def has_room(self, event_bytes: int, header_bytes: int = 0) -> bool:
-        """Say whether an event of that many bytes (and a new header) still fits the limits."""
+        """Say whether an event of that many bytes (and a new header) still fits the limits.
+
+        The first event of a frame always does. 256 bytes are set aside for its id and name; what
+        an event's own violations take beyond them may lead the frame over ``MAX_BYTES`` once.
+        """
         if not self._ids:
             return True
         extra = event_bytes + header_bytes + _EVENT_COST + _UPLOAD_COST + 256
@@ -137,7 +146,7 @@ class FrameBuilder:
         self._uploads.append(Upload(app, env, revision, received, self._header_bytes, len(header)))
         self._headers.append(header)
         self._header_bytes += len(header) + 1
-        self._directory_bytes += _UPLOAD_COST + len(app) + len(env)
+        self._directory_bytes += _UPLOAD_COST + _utf8_bound(app) + _utf8_bound(env)
         return len(self._uploads) - 1
 
     def add(
@@ -155,9 +164,10 @@ class FrameBuilder:
     ) -> None:
         """Add one event: ``data`` is its JSON object's bytes, not yet merged with the header."""
         index = len(self._ids)
-        name = self._names.setdefault(event, len(self._names))
-        if name == len(self._names) - 1:
-            self._directory_bytes += len(event) * 4
+        name = self._names.get(event)
+        if name is None:
+            name = self._names[event] = len(self._names)
+            self._directory_bytes += 5 + _utf8_bound(event)
         self._ids.append(id)
         self._name.append(name)
         self._upload.append(upload)
@@ -170,10 +180,12 @@ class FrameBuilder:
             self._weights[index] = weight
         if violations:
             self._violations[index] = list(violations)
-            self._directory_bytes += sum(16 + len(v.code) + len(v.pointer) * 4 for v in violations)
+            self._directory_bytes += sum(
+                16 + _utf8_bound(flaw.code) + _utf8_bound(flaw.pointer) for flaw in violations
+            )
         self._events.append(data)
         self._event_bytes += len(data) + 1
-        self._directory_bytes += _EVENT_COST + len(id) * 4
+        self._directory_bytes += _EVENT_COST + _utf8_bound(id)
 
     def build(self) -> bytes:
         """Return the message's bytes."""
@@ -257,7 +269,13 @@ class Frame:
         except msgspec.DecodeError as error:
             raise FrameError(f"frame directory cannot be read: {error}") from error
         start += directory_size
-        frame = cls(directory, view[start : start + header_size], view[start + header_size : end])
+        if directory.grade not in GRADES:
+            raise FrameError(f"frame of an unknown grade {directory.grade!r}")
+        headers, events = view[start : start + header_size], view[start + header_size : end]
+        try:
+            frame = cls(directory, headers, events)
+        except ValueError as error:  # a column of broken items
+            raise FrameError(f"frame directory cannot be read: {error}") from error
         frame._check_bounds()
         return frame
 
@@ -273,7 +291,10 @@ class Frame:
             int(self.name.max()) >= len(self.names)
             or int(self.upload.max()) >= len(self.uploads)
             or int(ends.max()) > len(self.events)
-            or any(u.offset + u.length > len(self.headers) for u in self.uploads)
+            or any(
+                u.offset < 0 or u.length < 0 or u.offset + u.length > len(self.headers)
+                for u in self.uploads
+            )
         ):
             raise FrameError("frame directory points outside its blocks")
 

@@ -14,6 +14,7 @@ from typing import Final, Literal
 import msgspec
 
 from trackplane.envelope import seal, unseal
+from trackplane.errors import CorruptionError
 
 TOPIC: Final = "ledger"
 MAGIC: Final = b"TPLE"
@@ -75,4 +76,8 @@ def decode(message: bytes | memoryview) -> list[LedgerEntry]:
     Raises:
         CorruptionError: the message is not one of ours, newer, or damaged.
     """
-    return _decoder.decode(unseal(MAGIC, message))
+    body = unseal(MAGIC, message)
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise CorruptionError(f"ledger message cannot be read: {error}") from error
