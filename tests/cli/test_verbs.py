@@ -76,7 +76,7 @@ def test_rules_are_checked_and_tested_without_a_platform(project: Path) -> None:
     offline = ("--plan", "plan.yaml", "--datasets", "datasets.yaml")
     done = run("rule", "test", "rules.yaml", *offline, "--json", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)["rules"] == ["purchases", "engagement", "trouble"]
+    assert json.loads(done.stdout)["rules"][:3] == ["purchases", "engagement", "trouble"]
 
 
 @pytest.mark.parametrize(

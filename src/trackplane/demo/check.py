@@ -75,11 +75,12 @@ class _Lake:
         rows = self._manifest.execute("SELECT kind, SUM(count) FROM ledger GROUP BY kind")
         return Counter({kind: int(count) for kind, count in rows})
 
-    def freshness(self) -> list[int]:
-        """Return, for each file, ms from its oldest event's arrival to its commit."""
+    def freshness(self, until: int) -> list[int]:
+        """Return, for each commit up to a time, ms from its oldest event's arrival to it."""
         rows = self._manifest.execute(
-            "SELECT committed_at - min_server FROM files WHERE \"table\" = 'events'"
-            " AND min_server IS NOT NULL AND fresh = 1"
+            "SELECT committed_at - oldest_ms FROM snapshots"
+            " WHERE consumer = 'raw' AND oldest_ms > 0 AND committed_at <= ?",
+            (until,),
         )
         return [int(value) for (value,) in rows]
 
