@@ -13,8 +13,7 @@ from trackplane.control import replay, wire
 from trackplane.control.access import Actor
 from trackplane.control.data import StoredDirty
 from trackplane.control.operations import Call, Operations
-from trackplane.control.problems import BadRequestError
-from trackplane.errors import Finding
+from trackplane.errors import InputError
 from trackplane.ledger import LedgerEntry
 
 operations: Final = Operations("data")
@@ -111,10 +110,7 @@ def _day(text: str) -> int | None:
     try:
         return (dt.date.fromisoformat(text) - _EPOCH).days
     except ValueError as error:
-        raise BadRequestError(
-            "the request cannot be taken",
-            findings=[Finding(code="parameter", message=f"day: {text!r} is not a day: {error}")],
-        ) from error
+        raise InputError(f"{text!r} is not a day: {error}") from error
 
 
 @operations.add("POST", "/query")

@@ -111,9 +111,9 @@ def _responses(operation: Operation, inline: dict[int, Any]) -> dict[str, Any]:
         answer["content"] = {"application/json": {"schema": inline[id(operation.result)]}}
         if "etag" in operation.result.__struct_fields__:
             answer["headers"] = {"ETag": {"required": True, "schema": {"type": "string"}}}
-    codes = [400, 401, 403, 404]
-    if operation.method in {"POST", "PUT", "PATCH", "DELETE"}:
-        codes += [409, 413, 422]
+    codes = [400, 401, 403, 404, 422]
+    if operation.method != "GET":
+        codes += [409, 413, 415]
     if operation.precondition:
         codes += [412, 428]
     codes += [503]

@@ -156,9 +156,11 @@ def arguments(
         findings += _unknown(query, ())
     if operation.body is not None:
         try:
-            data = msgspec.json.decode(body)
+            data = _whole(msgspec.json.decode(body))
         except msgspec.DecodeError as error:
             findings.append(Finding(code="json", message=f"the body is not JSON: {error}"))
+        except RecursionError:
+            findings.append(Finding(code="json", message="the body is nested too deep"))
         except UnicodeDecodeError as error:
             findings.append(Finding(code="json", message=f"the body is not UTF-8: {error.reason}"))
         else:
@@ -166,6 +168,17 @@ def arguments(
     if findings:
         raise BadRequestError("the request cannot be taken", findings=findings)
     return values
+
+
+def _whole(data: Any) -> Any:
+    """Return decoded JSON with integral floats as integers: to JSON Schema 2.0 is an integer."""
+    if isinstance(data, float) and data.is_integer():
+        return int(data)
+    if isinstance(data, dict):
+        return {key: _whole(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_whole(value) for value in data]
+    return data
 
 
 def _convert(data: object, kind: type[T], findings: list[Finding], *, strict: bool) -> T | None:

@@ -7,11 +7,16 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from trackplane.control.problems import BadRequestError
 from trackplane.control.wire import Paging
-from trackplane.errors import Finding
+from trackplane.errors import InputError
 
 T = TypeVar("T")
+
+
+class CursorError(InputError):
+    """A list cannot go on from there."""
+
+    code = "cursor"
 
 
 def page(
@@ -26,16 +31,13 @@ def page(
     """Return a page in the order of ``key`` (unique within the selection) and the next cursor.
 
     Raises:
-        BadRequestError: the cursor is not one that was given out.
+        CursorError: the cursor is not one that was given out.
     """
     if query.cursor:
         after: str | int = query.cursor
         if isinstance(key.type, sa.Integer):
             if not (query.cursor.isascii() and query.cursor.isdigit() and len(query.cursor) < 19):
-                raise BadRequestError(
-                    "the request cannot be taken",
-                    findings=[Finding(code="parameter", message="cursor: not one of ours")],
-                )
+                raise CursorError("the cursor is not one that was given out")
             after = int(query.cursor)
         select = select.where(key < after if newest_first else key > after)
     ordered = select.order_by(key.desc() if newest_first else key).limit(query.limit + 1)

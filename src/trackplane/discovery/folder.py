@@ -108,12 +108,13 @@ class FolderSource(ConfigurationSource):
             before = self._snapshot
             after = await asyncio.to_thread(self.read)
             if after is not before:
-                first = None if not before.number else before
-                await consumer.apply(after, after.delta_from(first))
+                delta = after.delta_from(before if before.number else None)
                 try:
-                    await asyncio.to_thread(self._cache.save, after, after.delta_from(first))
+                    # Before it is in force: a number that was used must not be used again.
+                    await asyncio.to_thread(self._cache.save, after, delta)
                 except CacheError as error:
                     _log.error("last_good_not_kept", reason=str(error))
+                await consumer.apply(after, delta)
             await asyncio.sleep(self._poll_ms / 1000)
 
     def read(self) -> Snapshot:
