@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 import re2
 
 from trackplane.engine import values
+from trackplane.engine.columns import FrameColumns
+from trackplane.engine.conditions import COMPARE, Guard, conjuncts, constant_of, plain_condition
 from trackplane.engine.demand import EMPTY, Demand, field_of, fits_struct, property_of
 from trackplane.errors import TrackplaneError
 from trackplane.rules.ir import (
+    BOOL,
     Call,
     Drop,
     Expression,
@@ -28,10 +32,9 @@ from trackplane.rules.ir import (
     Rule,
     Select,
     Set,
-    walk,
 )
 
-Runner = Callable[[Iterable[tuple[Any, tuple[Any, ...], Any, int]]], None]
+Decoded = tuple[Any, tuple[Any, ...], int]  # event, its header's values, its index in the frame
 
 
 class GenerateError(TrackplaneError):
@@ -48,7 +51,6 @@ class Value(msgspec.Struct, frozen=True):
     error: bool
 
 
-_COMPARE: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _STAMPS: Final = {
     ("", "id"): "f.ids[i]",
     ("", "event"): "f.event_names[i]",
@@ -78,126 +80,214 @@ def row_maker(action: Select) -> Callable[..., Any]:
     return lambda *cells: dict(zip(columns, cells, strict=True))
 
 
-def generate(rules: Sequence[Rule], demand: Demand) -> tuple[str, dict[str, Any]]:
-    """Return the source of a bucket's function ``run``, and the namespace it is to run in.
+class Batch:
+    """What generated code finds: by dataset, rows and whole events; failures; what to run again.
 
-    The namespace lacks what ``Found`` puts into it.
-
-    Raises:
-        GenerateError: a rule has an action or function this engine does not know.
-    """
-    return _Generator(rules, demand).generate()
-
-
-class Found:
-    """What a bucket found in a batch, each with the rule's number, the frame and the event's index.
-
-    ``selected``: (rule, row, frame, index); ``kept``: (rule, assignments, frame, index);
-    ``failed``: (rule, code, frame, index).
+    ``selected`` holds (rule, row, frame, index), ``kept`` (rule, assignments, frame, index),
+    ``failed`` (rule, code, frame, index).
     """
 
     def __init__(self) -> None:
-        self.selected: list[tuple[int, Any, Any, int]] = []
-        self.kept: list[tuple[int, Any, Any, int]] = []
-        self.failed: list[tuple[int, str, Any, int]] = []
+        self.selected: dict[str, list[tuple[str, Any, FrameColumns, int]]] = {}
+        self.kept: dict[str, list[tuple[str, Any, FrameColumns, int]]] = {}
+        self.failed: list[tuple[str, str, FrameColumns, int]] = []
 
-    def clear(self) -> None:
-        """Forget all."""
-        self.selected.clear()
-        self.kept.clear()
-        self.failed.clear()
+    def select(self, target: str) -> Callable[[tuple[str, Any, FrameColumns, int]], None]:
+        """Return what takes a dataset's rows."""
+        return self.selected.setdefault(target, []).append
 
-
-def compile_rules(rules: Sequence[Rule], demand: Demand, found: Found) -> Runner:
-    """Return the function of some rules; it adds to ``found``."""
-    source, names = generate(rules, demand)
-    names |= {
-        "select": found.selected.append,
-        "keep": found.kept.append,
-        "fail": found.failed.append,
-    }
-    exec(compile(source, "<rules>", "exec"), names)  # noqa: S102 made of numbered variables only
-    runner: Runner = names["run"]
-    return runner
+    def keep(self, target: str) -> Callable[[tuple[str, Any, FrameColumns, int]], None]:
+        """Return what takes a dataset's whole events."""
+        return self.kept.setdefault(target, []).append
 
 
-class _Generator:
+class Runner:
+    """Some rules, compiled: a quick function, and an exact one for events it cannot judge.
+
+    The quick one reads the properties that plain conditions need before it tries any rule, and
+    hands on an event in which one of them has a wrong type. The exact one is compiled when first
+    needed.
+    """
+
     def __init__(self, rules: Sequence[Rule], demand: Demand) -> None:
         self._rules = rules
         self._demand = demand
+        self._quick = _compiled(*_Generator(rules, demand, quick=True).generate())
+
+    def __call__(self, events: Iterable[Decoded], frame: FrameColumns, batch: Batch) -> None:
+        """Run the rules over decoded events of one frame."""
+        rest: list[Decoded] = []
+        self._quick(events, frame, batch, rest.append)
+        if rest:
+            self._exact(rest, frame, batch, rest.append)
+
+    @cached_property
+    def _exact(self) -> Callable[..., None]:
+        return _compiled(*_Generator(self._rules, self._demand, quick=False).generate())
+
+
+def _compiled(source: str, names: dict[str, Any]) -> Callable[..., None]:
+    exec(compile(source, "<rules>", "exec"), names)  # noqa: S102 made of numbered variables only
+    run: Callable[..., None] = names["run"]
+    return run
+
+
+class _Guarded(msgspec.Struct, frozen=True):
+    """A rule and guards that select exactly what its filter does."""
+
+    rule: Rule
+    guards: tuple[Guard, ...]
+
+
+class _Generator:
+    def __init__(self, rules: Sequence[Rule], demand: Demand, *, quick: bool) -> None:
+        self._rules = rules
+        self._demand = demand
+        self._is_quick = quick
         self._names: dict[str, Any] = {
             "F": values.Failure, "UNSET": msgspec.UNSET, "TYPE": values.TYPE,
             "OVERFLOW": values.OVERFLOW, "LOW": -(1 << 63), "HIGH": 1 << 63,
         }  # fmt: skip
         self._lines: list[str] = []
+        self._sinks: dict[tuple[str, str], str] = {}
         self._depth = 0
         self._count = 0
         self._known: list[dict[Expression | tuple[str, str], Value]] = []
+        self._guarded: dict[Path, Value] = {}
 
     # --- the function -----------------------------------------------------------------------------
 
     def generate(self) -> tuple[str, dict[str, Any]]:
-        self._line("def run(batch):")
+        """Return the source of ``run(events, frame, batch, again)``, and its namespace.
+
+        Raises:
+            GenerateError: a rule has an action or function this engine does not know.
+        """
         with self._block():
-            self._line("for e, h, f, i in batch:")
+            self._line("for d in events:")
             with self._block():
-                for shared in self._shared():
-                    self._emit(shared)
-                for number, rule in enumerate(self._rules):
-                    self._rule(number, rule)
+                self._line("e, h, i = d")
+                self._body()
                 self._line("pass")
-        return "\n".join(self._lines) + "\n", self._names
+        head = ["def run(events, f, batch, again):", " fail = batch.failed.append"]
+        for (method, target), name in self._sinks.items():
+            head.append(f" {name} = batch.{method}({self._constant(target)})")
+        return "\n".join((*head, *self._lines)) + "\n", self._names
 
-    def _shared(self) -> list[Expression]:
-        """Return what more than one rule computes: conditions, and the properties they read."""
-        if len(self._rules) < 2:
-            return []
-        conditions: Counter[Expression] = Counter()
-        paths: Counter[Expression] = Counter()
-        for rule in self._rules:
-            parts = _conjuncts(rule.where) if rule.where is not None else []
-            conditions.update(set(parts))
-            if parts:  # the first condition is evaluated for each event, whatever comes of it
-                paths.update({node for node in walk(parts[0]) if isinstance(node, Path)})
-        often = [node for node, count in paths.items() if count > 1]
-        return often + [node for node, count in conditions.items() if count > 1]
+    def _body(self) -> None:
+        parts = [conjuncts(rule) for rule in self._rules]
+        plain = [[plain_condition(part) for part in some] for some in parts]
+        if self._is_quick:
+            self._read_guarded(plain)
+        # What several rules without a guard compute is computed once.
+        counted: Counter[Expression] = Counter()
+        for some, guards in zip(parts, plain, strict=True):
+            if not any(guard and guard.path in self._guarded for guard in guards):
+                counted.update(set(some))
+        for shared in (node for node, count in counted.items() if count > 1):
+            self._emit(shared)
+        whole: list[_Guarded] = []
+        for rule, some, guards in zip(self._rules, parts, plain, strict=True):
+            here = tuple(guard for guard in guards if guard and guard.path in self._guarded)
+            if len(here) == len(some):
+                whole.append(_Guarded(rule, here))
+            else:
+                self._rule(rule, some, here)
+        self._whole(whole)
 
-    def _rule(self, number: int, rule: Rule) -> None:
-        with self._scope():
-            if rule.where is None:
-                self._actions(number, rule)
-                return
-            where = self._emit(rule.where)
+    def _read_guarded(self, plain: Sequence[Sequence[Guard | None]]) -> None:
+        """Read what the guards of several rules test; an event with an ERROR there is handed on."""
+        counted = Counter(path for some in plain for path in {g.path for g in some if g})
+        least = 1 if len(self._rules) <= 2 else 2
+        for path, count in counted.items():
+            wanted = property_of(path)
+            if count < least or wanted in self._demand.raw:
+                continue
+            value = self._emit(path)
+            if value.error:
+                self._line(f"if {value.atom}.__class__ is F:")
+                with self._block():
+                    self._line("again(d)")
+                    self._line("continue")
+            self._guarded[path] = self._known[-1][path] = Value(value.atom, value.null, False)
+
+    def _rule(self, rule: Rule, parts: Sequence[Expression], guards: Sequence[Guard]) -> None:
+        """Emit a rule of which guards, if any, say only that its filter may be TRUE or an ERROR."""
+        with self._scope(), self._only_if(guards, or_null=True):
+            if len(parts) == 1:
+                where = self._emit(parts[0])
+            else:
+                where = self._emit(Call("and", tuple(parts), BOOL))
             self._line(f"if {where.atom} is True:")
             with self._block():
-                self._actions(number, rule)
+                self._actions(rule)
             if where.error:
                 self._line(f"elif {where.atom}.__class__ is F:")
                 with self._block():
-                    self._line(f"fail(({number}, {where.atom}.code, f, i))")
+                    self._fail(rule, where.atom)
 
-    def _actions(self, number: int, rule: Rule, start: int = 0) -> None:
+    def _whole(self, rules: Sequence[_Guarded]) -> None:
+        """Emit rules whose filter is all guards, those that share an equality under one test."""
+        counted = Counter(g.path for member in rules for g in member.guards if g.how == "eq")
+        path, count = counted.most_common(1)[0] if counted else (None, 0)
+        groups: dict[Any, list[_Guarded]] = {}
+        for member in rules:
+            chosen = next((g for g in member.guards if g.how == "eq" and g.path == path), None)
+            if count < 3 or chosen is None:
+                self._guarded_rule(member)
+            else:
+                rest = tuple(guard for guard in member.guards if guard is not chosen)
+                groups.setdefault(chosen.constants[0], []).append(_Guarded(member.rule, rest))
+        word = "if"
+        for value, members in groups.items():
+            assert path is not None
+            self._line(f"{word} {self._guarded[path].atom} == {self._constant(value)}:")
+            with self._block():
+                for member in members:
+                    self._guarded_rule(member)
+            word = "elif"
+
+    def _guarded_rule(self, member: _Guarded) -> None:
+        with self._scope(), self._only_if(member.guards, or_null=False):
+            self._actions(member.rule)
+
+    @contextmanager
+    def _only_if(self, guards: Sequence[Guard], *, or_null: bool) -> Iterator[None]:
+        if not guards:
+            yield
+            return
+        # Equalities first: they cost least and exclude most.
+        ordered = sorted(guards, key=lambda guard: guard.how not in ("eq", "in"))
+        tests = [
+            guard.test(self._guarded[guard.path].atom, self._constant, or_null=or_null)
+            for guard in ordered
+        ]
+        self._line(f"if {' and '.join(tests)}:")
+        with self._block():
+            yield
+
+    def _actions(self, rule: Rule, start: int = 0) -> None:
         for index, action in enumerate(rule.actions[start:], start):
             if isinstance(action, Drop):
                 when = self._emit(action.when)
                 if when.error:
                     self._line(f"if {when.atom}.__class__ is F:")
                     with self._block():
-                        self._line(f"fail(({number}, {when.atom}.code, f, i))")
+                        self._fail(rule, when.atom)
                     self._line(f"elif {when.atom} is not True:")
                 else:
                     self._line(f"if {when.atom} is not True:")
                 with self._block():
-                    self._actions(number, rule, index + 1)
+                    self._actions(rule, index + 1)
                 return
             if isinstance(action, Select):
                 found = [self._emit(column.value) for column in action.columns]
                 make = self._constant(row_maker(action))
                 made = f"{make}({', '.join(value.atom for value in found)})"
-                self._unless_failed(number, found, f"select(({number}, {made}, f, i))")
+                self._unless_failed(rule, found, self._put("select", rule, made))
                 return
             if isinstance(action, Keep):
-                self._line(f"keep(({number}, (), f, i))")
+                self._line(self._put("keep", rule, "()"))
                 return
             if isinstance(action, Set):
                 found = [self._emit(assignment.value) for assignment in action.values]
@@ -205,20 +295,27 @@ class _Generator:
                     f"({a.root!r}, {self._constant(a.name)}, {value.atom})"
                     for a, value in zip(action.values, found, strict=True)
                 )
-                self._unless_failed(number, found, f"keep(({number}, ({pairs},), f, i))")
+                self._unless_failed(rule, found, self._put("keep", rule, f"({pairs},)"))
                 return
             raise GenerateError(
                 f"rule {rule.name!r}: this engine has no action {type(action).__name__.lower()!r}"
             )
         raise GenerateError(f"rule {rule.name!r} puts nothing out")
 
-    def _unless_failed(self, number: int, found: Sequence[Value], statement: str) -> None:
+    def _put(self, method: str, rule: Rule, found: str) -> str:
+        sink = self._sinks.setdefault((method, rule.target), f"s{len(self._sinks)}")
+        return f"{sink}(({self._constant(rule.name)}, {found}, f, i))"
+
+    def _fail(self, rule: Rule, atom: str) -> None:
+        self._line(f"fail(({self._constant(rule.name)}, {atom}.code, f, i))")
+
+    def _unless_failed(self, rule: Rule, found: Sequence[Value], statement: str) -> None:
         word = "if"
         for value in found:
             if value.error:
                 self._line(f"{word} {value.atom}.__class__ is F:")
                 with self._block():
-                    self._line(f"fail(({number}, {value.atom}.code, f, i))")
+                    self._fail(rule, value.atom)
                 word = "elif"
         if word == "if":
             self._line(statement)
@@ -333,15 +430,15 @@ class _Generator:
                 return self._if(node)
             case "in":
                 value = self._emit(node.args[0])
-                members = frozenset(_member(a) for a in node.args[1:])
+                members = frozenset(map(constant_of, node.args[1:])) - {None}
                 constant = self._constant(members)
                 return self._strict([value], f"{value.atom} in {constant}", error=False)
             case "matches":
                 return self._matches(node)
         args = [self._emit(argument) for argument in node.args]
         atoms = [value.atom for value in args]
-        if node.function in _COMPARE:
-            sign = _COMPARE[node.function]
+        if node.function in COMPARE:
+            sign = COMPARE[node.function]
             return self._strict(args, f"{atoms[0]} {sign} {atoms[1]}", error=False)
         cast = values.CASTS.get((node.function, node.args[0].type.kind)) if node.args else None
         if cast is not None:
@@ -473,16 +570,3 @@ class _Generator:
         with self._scope():
             yield
         self._depth -= 1
-
-
-def _conjuncts(node: Expression) -> list[Expression]:
-    if isinstance(node, Call) and node.function == "and":
-        return [part for argument in node.args for part in _conjuncts(argument)]
-    return [node]
-
-
-def _member(node: Expression) -> Any:
-    assert isinstance(node, Literal)
-    return (
-        float(node.value) if node.type.kind == "float64" and node.value is not None else node.value
-    )

@@ -6,13 +6,13 @@ values only: generated code has dealt with NULL and ERROR before it calls them.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
+
+from trackplane.rules import values as read
 
 
 class Failure:
@@ -31,15 +31,7 @@ CAST: Final = Failure("rule_cast")
 
 _LOW: Final = -(1 << 63)
 _HIGH: Final = 1 << 63
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01
-_LAST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999
-_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
-_NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_TIME: Final = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
+_NULL: Final = ord("n")
 _SPACE: Final = " \t\n\v\f\r"
 _LOWER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _UPPER: Final = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
@@ -81,7 +73,7 @@ def as_bool(value: Any) -> Any:
 def as_timestamp(value: Any) -> Any:
     """Return a property's value as milliseconds."""
     if value.__class__ is str:
-        milliseconds = parse_time(value)
+        milliseconds = read.parse_timestamp(value)
         return TYPE if milliseconds is None else milliseconds
     return as_int64(value)
 
@@ -116,16 +108,17 @@ AS: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 def raw_check(kind: str) -> Callable[[msgspec.Raw], Any]:
     """Return the check of a part that is copied unread: only its first byte is looked at."""
-    first = {"array": b"[", "object": b"{", "map": b"{"}.get(kind)
+    first = ord({"array": "[", "object": "{", "map": "{"}.get(kind, "n"))
+    anything = kind == "json"
 
     def check(raw: msgspec.Raw) -> Any:
-        view = memoryview(raw)
-        if not view:
+        # msgspec cuts a raw value without the white space around it; empty: there was none.
+        start = memoryview(raw)[0] if raw else _NULL
+        if start == first and start != _NULL:
+            return raw
+        if start == _NULL:
             return None
-        start = bytes(view[:64]).lstrip()[:1]
-        if start == b"n":
-            return None
-        return raw if first is None or start == first else TYPE
+        return raw if anything else TYPE
 
     return check
 
@@ -172,81 +165,33 @@ def _remainder(a: Any, b: Any) -> Any:
     return math.fmod(a, b) if a.__class__ is float else abs(a) % abs(b) * (-1 if a < 0 else 1)
 
 
+def _to_whole(function: Callable[[float], float]) -> Callable[[float], float]:
+    # Beyond 2**52 every float64 is whole already; a zero keeps its sign.
+    return lambda a: math.copysign(function(a), a) if abs(a) < 2.0**52 else a
+
+
 def _int_of_float(value: float) -> Any:
     return _whole(int(value))
 
 
-def _int_of_string(value: str) -> Any:
-    if _INTEGER.fullmatch(value) is None or len(value.lstrip("+-0")) > 19:
-        return CAST
-    number = int(value)
-    return number if _LOW <= number < _HIGH else CAST
+def _cast(reader: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a cast of a function that answers None where it cannot read."""
+
+    def cast(value: Any) -> Any:
+        found = reader(value)
+        return CAST if found is None else found
+
+    return cast
 
 
-def _int_of_json(value: Any) -> Any:
-    found = as_int64(value) if value.__class__ in (int, float) else CAST
-    return CAST if found is TYPE else found
-
-
-def _float_of_string(value: str) -> Any:
-    if _NUMBER.fullmatch(value) is None:
-        return CAST
-    number = float(value)
-    return number if math.isfinite(number) else CAST
-
-
-def _float_of_json(value: Any) -> Any:
-    found = as_float64(value) if value.__class__ in (int, float) else CAST
-    return CAST if found is TYPE else found
-
-
-def _moment(milliseconds: int) -> dt.datetime | None:
-    if not _FIRST_MS <= milliseconds <= _LAST_MS:
-        return None
-    return _EPOCH + dt.timedelta(milliseconds=milliseconds)
-
-
-def _string_of_timestamp(value: int) -> Any:
-    moment = _moment(value)
-    if moment is None:
-        return OVERFLOW
-    return (
-        moment.strftime("%Y").zfill(4) + moment.strftime("-%m-%dT%H:%M:%S.") + f"{value % 1000:03}Z"
-    )
+def _within_years(value: int) -> Any:
+    text = read.format_timestamp(value)
+    return OVERFLOW if text is None else text
 
 
 def _date(value: int) -> Any:
-    moment = _moment(value)
-    return OVERFLOW if moment is None else moment.date().isoformat()
-
-
-def parse_time(text: str) -> int | None:
-    """Return the milliseconds of an RFC 3339 text with offset, cut to whole ones, or None."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second, fraction, offset = match.groups()
-    leap = second == "60"
-    try:
-        moment = dt.datetime(
-            int(year), int(month), int(day), int(hour), int(minute), 59 if leap else int(second),
-            tzinfo=dt.UTC,
-        )  # fmt: skip
-    except ValueError:
-        return None
-    minutes = 0
-    if offset not in "Zz":
-        hours, rest = int(offset[1:3]), int(offset[4:6])
-        if hours > 23 or rest > 59:
-            return None
-        minutes = (hours * 60 + rest) * (-1 if offset[0] == "-" else 1)
-    whole = (moment - _EPOCH) // dt.timedelta(seconds=1) - minutes * 60 + leap
-    return whole * 1000 + int((fraction or "0")[:3].ljust(3, "0"))
-
-
-def _timestamp_of_string(value: str) -> Any:
-    milliseconds = parse_time(value)
-    return CAST if milliseconds is None else milliseconds
+    text = read.format_timestamp(value)
+    return OVERFLOW if text is None else text[:10]
 
 
 def _substr(text: str, start: int, count: int) -> str:
@@ -258,10 +203,6 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _of_kind(kind: type) -> Callable[[Any], Any]:
-    return lambda value: value if value.__class__ is kind else CAST
-
-
 # (function, kinds of its arguments that tell overloads apart) -> implementation.
 STRICT: Final[Mapping[str, Callable[..., Any]]] = {
     "add": _add,
@@ -271,9 +212,9 @@ STRICT: Final[Mapping[str, Callable[..., Any]]] = {
     "mod": _remainder,
     "neg": lambda a: _number(-a),
     "abs": lambda a: _number(abs(a)),
-    "round": lambda a: float(round(a)) if abs(a) < 2**52 else a,
-    "floor": lambda a: float(math.floor(a)),
-    "ceil": lambda a: float(math.ceil(a)),
+    "round": _to_whole(round),
+    "floor": _to_whole(math.floor),
+    "ceil": _to_whole(math.ceil),
     "min_": min,
     "max_": max,
     "lower": lambda s: s.translate(_LOWER),
@@ -292,21 +233,21 @@ CASTS: Final[Mapping[tuple[str, str], Callable[[Any], Any]]] = {
     ("int", "float64"): _int_of_float,
     ("int", "bool"): int,
     ("int", "timestamp"): _same,
-    ("int", "string"): _int_of_string,
-    ("int", "json"): _int_of_json,
+    ("int", "string"): _cast(read.parse_int64),
+    ("int", "json"): _cast(read.read_int64),
     ("float", "float64"): _same,
     ("float", "int64"): float,
-    ("float", "string"): _float_of_string,
-    ("float", "json"): _float_of_json,
+    ("float", "string"): _cast(read.parse_float64),
+    ("float", "json"): _cast(read.read_float64),
     ("string", "string"): _same,
     ("string", "int64"): str,
     ("string", "float64"): repr,
     ("string", "bool"): lambda b: "true" if b else "false",
-    ("string", "timestamp"): _string_of_timestamp,
-    ("string", "json"): _of_kind(str),
+    ("string", "timestamp"): _within_years,
+    ("string", "json"): _cast(read.read_string),
     ("bool", "bool"): _same,
-    ("bool", "json"): _of_kind(bool),
+    ("bool", "json"): _cast(read.read_bool),
     ("timestamp", "timestamp"): _same,
     ("timestamp", "int64"): _same,
-    ("timestamp", "string"): _timestamp_of_string,
+    ("timestamp", "string"): _cast(read.parse_timestamp),
 }
