@@ -46,10 +46,10 @@ class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     recording: str = ""
     sessions: int = 200
-    rounds: int = 3
+    rounds: int = 4
     kill_rounds: int = 1
     kills: int = _KILLS
-    rate: float = 6_500.0
+    rate: float = 6_000.0
     kill_rate: float = 1_000.0
     raw_only: bool = False
 
@@ -258,6 +258,7 @@ def _kill_while(
     kills = 0
     while kills < settings.kills and _running(senders):
         _until(platform.settled, 30)
+        time.sleep(1.5)  # let events flow again, so that each kill meets work under way
         _until(lambda: platform.lag() > 0 or not _running(senders), 10)
         lag = platform.lag()
         if not lag:
