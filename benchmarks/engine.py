@@ -86,7 +86,7 @@ def event(rng: random.Random, name: str, number: int) -> bytes:
 
 
 def names(case: str) -> Iterator[str]:
-    rules, share = int(case.split()[0]), case.split()[2]
+    rules, share = int(case.split(maxsplit=1)[0]), case.split()[2]
     rng = random.Random(3)
     ruled = [f"event_{n}" for n in range(NAMES[rules])]
     while True:
@@ -167,7 +167,7 @@ def rule(number: int, name: str) -> ir.Rule:
 
 
 def trackplane(case: str) -> Callable[[int], list[bytes]]:
-    count = int(case.split()[0])
+    count = int(case.split(maxsplit=1)[0])
     rules = [rule(n, f"event_{n % NAMES[count]}") for n in range(count)]
     ruleset, rejected = Ruleset.empty().apply(
         1,
@@ -191,7 +191,7 @@ def naive_rule(number: int, name: str) -> Callable[[Any], bool]:
         f"lambda e: e['event'] == {name!r} and e['what']['total']['value'] > {least!r} "
         f"and e['how']['platform'] == {platform!r} and e['where']['country'] in {countries!r}"
     )
-    found: Callable[[Any], bool] = eval(source)  # noqa: S307 what a user would write
+    found: Callable[[Any], bool] = eval(source)
     return found
 
 
@@ -206,7 +206,7 @@ def projected(value: Any) -> dict[str, Any]:
 
 
 def naive(case: str) -> Callable[[int], list[bytes]]:
-    count = int(case.split()[0])
+    count = int(case.split(maxsplit=1)[0])
     rules = [naive_rule(n, f"event_{n % NAMES[count]}") for n in range(count)]
     _, cut = frames(case)
 
@@ -223,7 +223,7 @@ def naive(case: str) -> Callable[[int], list[bytes]]:
 
 
 def naive_by_event(case: str) -> Callable[[int], list[bytes]]:
-    count = int(case.split()[0])
+    count = int(case.split(maxsplit=1)[0])
     rules: dict[str, list[Callable[[Any], bool]]] = {}
     for n in range(count):
         name = f"event_{n % NAMES[count]}"

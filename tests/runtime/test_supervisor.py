@@ -33,7 +33,7 @@ def test_a_process_that_ends_is_started_again_until_stopped(tmp_path: Path) -> N
         running = asyncio.create_task(supervisor.run())
         table = tmp_path / "processes.json"
         async with asyncio.timeout(60):
-            while not table.exists() or json.loads(table.read_text())["short"]["restarts"] < 2:
+            while not table.exists() or json.loads(table.read_text())["short"]["restarts"] < 2:  # noqa: ASYNC110 another process writes it
                 await asyncio.sleep(0.02)
             supervisor.stop()
             await running

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from trackplane_sdk import Client, ClientSettings
 from trackplane_sdk.ids import uuid7
 from trackplane_sdk.transport import interpret
@@ -42,7 +43,10 @@ class Collector:
                 content = json.dumps(
                     {
                         "events": [
-                            {"id": event["id"], "disposition": (dispositions or {}).get(n, "accepted")}
+                            {
+                                "id": event["id"],
+                                "disposition": (dispositions or {}).get(n, "accepted"),
+                            }
                             for n, event in enumerate(record["events"])
                         ]
                     }
@@ -107,7 +111,9 @@ def test_only_the_events_answered_retry_are_sent_again(collector: Collector) -> 
 
 
 @pytest.mark.parametrize("step", ["cut", (503, None, {}), (429, None, {"Retry-After": "0.05"})])
-def test_a_failed_upload_is_sent_again_with_the_same_ids(collector: Collector, step: object) -> None:
+def test_a_failed_upload_is_sent_again_with_the_same_ids(
+    collector: Collector, step: object
+) -> None:
     """Whatever went wrong in between, the ids stay, so that the platform can deduplicate."""
     collector.script = [step]
     with Client("key", collector.url, settings=FAST) as client:
