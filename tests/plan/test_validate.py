@@ -16,7 +16,7 @@ from trackplane.event import merge
 from trackplane.plan import EventSpec, Property, compile_validator, to_json_schema
 from trackplane.plan.model import Applies, Deprecation, Variant
 from trackplane.plan.properties import merge_patch
-from trackplane.plan.validate import Validators, _predicate
+from trackplane.plan.validate import _predicate
 from trackplane.plan.versions import compile_range, range_patterns
 
 SCALE = int(os.environ.get("TRACKPLANE_TEST_SCALE", "1"))
@@ -385,20 +385,6 @@ def test_a_range_of_versions_equals_its_regular_expressions(bound, operator, ver
     given_version = ".".join(version)
     expected = compile_range(text)(given_version)
     assert all(re.search(p, given_version) for p in range_patterns(text)) == expected
-
-
-def test_validators_are_compiled_when_asked_for_and_the_least_used_is_let_go():
-    """The cache is bounded and answers None for what is not planned."""
-    bodies = {name: msgspec.json.encode(EventSpec(app="shop", event=name)) for name in "abc"}
-    cache = Validators(bodies, capacity=2)
-    first = cache.get("a")
-    assert first is not None
-    assert cache.get("b") is not None
-    assert cache.get("a") is first
-    assert cache.get("c") is not None  # b goes: a was asked for later
-    assert cache.get("a") is first
-    assert len(cache) == 2
-    assert cache.get("nothing") is None
 
 
 def test_a_merge_patch_removes_by_null():

@@ -4,7 +4,7 @@ Pure: no I/O, clock or environment.
 """
 
 from trackplane.plan.jsonschema import to_json_schema
-from trackplane.plan.load import Loaded, PlanError, load_plan, load_with_warnings
+from trackplane.plan.load import Loaded, PlanError, load_plan, load_plans, load_with_warnings
 from trackplane.plan.model import EventSpec, Plan, Property
 from trackplane.plan.properties import paths_of, property_at
 from trackplane.plan.validate import Validator, compile_validator
@@ -21,6 +21,7 @@ __all__ = [
     "Violation",
     "compile_validator",
     "load_plan",
+    "load_plans",
     "load_with_warnings",
     "paths_of",
     "property_at",

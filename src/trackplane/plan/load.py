@@ -1,22 +1,14 @@
-"""Plans from YAML: every finding at once, each with file, line and column.
-
-The text is read by a fast YAML 1.2 reader. Only when something is wrong is it composed once more,
-by a reader that knows where each node stands.
-"""
+"""Plans from YAML: every finding at once, each with file, line and column."""
 
 from __future__ import annotations
 
-import datetime as dt
-import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
-import yaml
-import yaml_rs
 
-from trackplane.errors import Finding, InputError, did_you_mean
-from trackplane.event import BUILT_IN, GRADES, NAMESPACES, RESERVED_EVENTS
+from trackplane.errors import Finding, did_you_mean
+from trackplane.event import GRADES, NAMESPACES, RESERVED_EVENTS
 from trackplane.plan.model import (
     Applies,
     Deprecation,
@@ -26,8 +18,15 @@ from trackplane.plan.model import (
     Properties,
     Variant,
 )
-from trackplane.plan.properties import built_in_property, merge_patch, property_at
-from trackplane.plan.shapes import Path, Report, ShapeReader, normal
+from trackplane.plan.names import look_alikes
+from trackplane.plan.properties import (
+    built_in_property,
+    merge_patch,
+    property_at,
+    variant_properties,
+)
+from trackplane.plan.shapes import Path, Report, ShapeReader, is_date
+from trackplane.plan.source import PlanError, Sources
 
 _EVENT_KEYS: Final = (
     "title", "description", "trigger", "tags", "screenshots", "owner", "grade", "platforms",
@@ -36,12 +35,6 @@ _EVENT_KEYS: Final = (
 _TOP_KEYS: Final = ("format", "app", "use", "types", "groups", "events", "metrics")
 _METRIC_KEYS: Final = ("title", "unit", "owner", "of", "measure", "where")
 _MAX_VARIANTS: Final = 6
-
-
-class PlanError(InputError):
-    """The plan's text is wrong; ``findings`` has everything."""
-
-    code = "plan"
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -60,96 +53,40 @@ def load_plan(text: str, *, file: str = "plan.yaml") -> Plan:
     return load_with_warnings(text, file=file).plan
 
 
+def load_plans(files: Mapping[str, str]) -> Plan:
+    """Return the plan that several YAML texts make together, by file name.
+
+    Raises:
+        PlanError: with every finding of all files.
+    """
+    return _load(files).plan
+
+
 def load_with_warnings(text: str, *, file: str = "plan.yaml") -> Loaded:
     """Return the plan and its warnings.
 
     Raises:
         PlanError: with every finding, warnings included.
     """
-    tree = _parse(text, file)
-    reader = _PlanReader(tree)
-    plan = reader.read()
-    findings = _placed(reader.report, text, file) if reader.report.entries else []
-    if any(finding.severity == "error" for finding in findings):
-        count = sum(finding.severity == "error" for finding in findings)
-        raise PlanError(f"{file}: {count} finding(s)", findings=findings)
+    return _load({file: text})
+
+
+def _load(files: Mapping[str, str]) -> Loaded:
+    sources = Sources(files)
+    plan = _PlanReader(sources.tree, sources.report).read()
+    findings = sources.findings() if sources.report.entries else []
+    count = sum(finding.severity == "error" for finding in findings)
+    if count:
+        raise PlanError(f"{', '.join(files)}: {count} finding(s)", findings=findings)
     return Loaded(plan, tuple(findings))
 
 
-def _parse(text: str, file: str) -> dict[str, Any]:
-    try:
-        tree: object = yaml_rs.loads(text)
-    except (ValueError, RecursionError, OverflowError) as error:
-        raise _syntax_error(text, file, str(error)) from error
-    if not isinstance(tree, dict):
-        finding = Finding(
-            code="shape", message="a plan is a mapping", file=file, line=1, column=1,
-            hint="start with `format: 1`, `app: …`, `events: …`",
-        )  # fmt: skip
-        raise PlanError(f"{file} is not a plan", findings=[finding])
-    return {str(key): value for key, value in tree.items()}
-
-
-def _syntax_error(text: str, file: str, message: str) -> PlanError:
-    line = column = None
-    try:
-        yaml.compose(text, Loader=yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        if mark is not None:
-            line, column = mark.line + 1, mark.column + 1
-    except (yaml.YAMLError, RecursionError, ValueError):
-        pass
-    first = message.strip().splitlines()[0] if message.strip() else "cannot be read"
-    finding = Finding(code="yaml", message=first, file=file, line=line, column=column)
-    return PlanError(f"{file} is not valid YAML", findings=[finding])
-
-
-def _placed(report: Report, text: str, file: str) -> list[Finding]:
-    """Return the findings with the line and column of their node (or its nearest parent)."""
-    try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, RecursionError, ValueError):
-        root = None
-    findings = []
-    for path, finding in report.entries:
-        mark = _mark(root, path)
-        findings.append(
-            msgspec.structs.replace(
-                finding,
-                file=file,
-                line=mark.line + 1 if mark else None,
-                column=mark.column + 1 if mark else None,
-            )
-        )
-    return sorted(findings, key=lambda f: (f.line or 0, f.column or 0))
-
-
-def _mark(node: Any, path: Path) -> Any:
-    mark = node.start_mark if node is not None else None
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == str(part):
-                    node, mark = value, key.start_mark
-                    break
-            else:
-                return mark
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            if part >= len(node.value):
-                return mark
-            node = node.value[part]
-            mark = node.start_mark
-        else:
-            return mark
-    return mark
-
-
 class _PlanReader:
-    def __init__(self, tree: Mapping[str, Any]) -> None:
-        self.report = Report()
+    def __init__(self, tree: Mapping[Any, Any], report: Report) -> None:
+        self.report = report
         self._tree = tree
-        self._shapes = ShapeReader(self.report, tree.get("types"))
+        self._shapes = ShapeReader(report, tree.get("types"))
+        self._quiet = ShapeReader(Report(), tree.get("types"))  # for what was reported elsewhere
 
     def read(self) -> Plan:
         self.report.keys(self._tree, _TOP_KEYS, ())
@@ -166,10 +103,10 @@ class _PlanReader:
         ):
             self.report.add("app", "`app` names the app: letters, digits, - and _", ("app",))
             app = "?"
-        if self._tree.get("use"):
+        for number, library in enumerate(self.report.texts(self._tree, "use", ())):
             self.report.add(
-                "library", "libraries are not part of this release", ("use",),
-                hint="write the library's events and groups into the plan",
+                "library", f"the library {library!r} is not found: libraries come later",
+                ("use", number), hint="write the library's types and groups into the plan",
             )  # fmt: skip
         self._shapes.check_types()
         groups = self._groups()
@@ -178,7 +115,12 @@ class _PlanReader:
             spec = self._event(app, name, raw, groups)
             if spec is not None:
                 events[name] = spec
-        self._look_alikes(events)
+        for name, other in look_alikes(events):
+            self.report.add(
+                "look_alike", f"{name!r} looks like {other!r}", ("events", name),
+                hint="names that people cannot tell apart get mixed up: use another",
+            )  # fmt: skip
+        self._replacements(events)
         metrics = self._metrics(events)
         return Plan(app=app, events=events, metrics=metrics)
 
@@ -189,7 +131,7 @@ class _PlanReader:
         if not isinstance(value, dict):
             self.report.add("shape", f"`{key}` is a mapping", (key,))
             return {}
-        return {str(name): inner for name, inner in value.items()}
+        return {self._shapes.name(name, (key,)): inner for name, inner in value.items()}
 
     def _groups(self) -> dict[str, dict[str, Any]]:
         groups = {}
@@ -200,8 +142,25 @@ class _PlanReader:
                 continue
             self.report.keys(raw, NAMESPACES, path)
             groups[name] = self._namespaces(raw, path)
-            self._shapes.properties(groups[name], path)
+            self._properties(groups[name], groups[name], path)
         return groups
+
+    def _properties(
+        self, tree: Mapping[str, Any], own: Mapping[str, Any], path: Path
+    ) -> Properties:
+        """Read properties; report on those in ``own``, the others were reported where they stand."""
+        properties: Properties = {}
+        for namespace, members in tree.items():
+            named = own.get(namespace, {})
+            properties[namespace] = {
+                name: (self._shapes if name in named else self._quiet).shape(
+                    raw, (*path, namespace, name)
+                )
+                for name, raw in members.items()
+            }
+            if named:
+                self._shapes.look_alikes(members, (*path, namespace))
+        return properties
 
     def _namespaces(self, raw: Mapping[Any, Any], path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -215,7 +174,9 @@ class _PlanReader:
                 )
                 continue
             found[namespace] = {
-                str(name): self._shapes.expand(inner, (*path, namespace, str(name)))
+                self._shapes.name(name, (*path, namespace)): self._shapes.expand(
+                    inner, (*path, namespace, str(name))
+                )
                 for name, inner in members.items()
             }
         return found
@@ -246,7 +207,7 @@ class _PlanReader:
             self._lay_group(tree, origin, group, groups[group], path)
         own = self._namespaces(raw, path)
         tree = merge_patch(tree, own)
-        properties = self._shapes.properties(tree, path)
+        properties = self._properties(tree, own, path)
         self._built_ins(properties, path)
         grade = raw.get("grade", "P2")
         if grade not in GRADES:
@@ -255,7 +216,7 @@ class _PlanReader:
             )
             grade = "P2"
         expires = raw.get("expires")
-        if expires is not None and not self._is_date(expires):
+        if expires is not None and not is_date(expires):
             self.report.add("date", "`expires` is a date such as 2027-06-30", (*path, "expires"))
             expires = None
         spec = EventSpec(
@@ -272,24 +233,24 @@ class _PlanReader:
             groups=tuple(used),
             properties=properties,
             deprecated=self._deprecation(raw.get("deprecated"), (*path, "deprecated")),
-            removed=raw.get("removed") is True,
+            removed=self._flag(raw, "removed", path),
             expires=str(expires) if expires is not None else None,
         )
         variants = self._variants(raw.get("variants"), spec, tree, path)
         return msgspec.structs.replace(spec, variants=variants)
 
     def _event_name(self, name: str, path: Path) -> None:
-        if unicodedata.normalize("NFC", name) != name:
-            self.report.add("name", f"{name!r} is not in Unicode's NFC", path, hint="type it again")
-        if not name or len(name.encode()) > 200 or any(ord(c) < 32 for c in name):
-            self.report.add(
-                "name", "an event's name has 1 to 200 bytes and no control characters", path
-            )
         if name.startswith("$") and name not in RESERVED_EVENTS:
             self.report.add(
                 "name", f"{name!r}: names that begin with $ are reserved", path,
                 hint=f"reserved: {', '.join(RESERVED_EVENTS)}",
             )  # fmt: skip
+
+    def _flag(self, raw: Mapping[Any, Any], key: str, path: Path) -> bool:
+        value = raw.get(key, False)
+        if not isinstance(value, bool):
+            self.report.add("shape", f"`{key}` is true or false", (*path, key))
+        return value is True
 
     def _lay_group(
         self,
@@ -342,14 +303,6 @@ class _PlanReader:
             return None
         return self._shapes.deprecation(raw, path)
 
-    @staticmethod
-    def _is_date(value: Any) -> bool:
-        try:
-            dt.date.fromisoformat(str(value))
-        except ValueError:
-            return False
-        return True
-
     def _variants(
         self, raw: Any, spec: EventSpec, tree: dict[str, Any], path: Path
     ) -> tuple[Variant, ...]:
@@ -374,28 +327,39 @@ class _PlanReader:
             applies = self._shapes.applies(
                 entry["applies"], (*here, "applies"), lambda at: property_at(spec, at) is not None
             )
-            patch: dict[str, dict[str, object]] = {
-                str(namespace): {
-                    str(name): self._shapes.expand(inner, (*here, namespace, str(name)), patch=True)
-                    for name, inner in members.items()
-                }
-                for namespace in NAMESPACES
-                if isinstance(members := entry.get(namespace), dict)
-            }
-            self._shapes.properties(merge_patch(tree, patch), here)
+            patch: dict[str, dict[str, object]] = self._namespaces(entry, here)
+            self._built_ins(self._properties(merge_patch(tree, patch), patch, here), here)
             variants.append(Variant(applies=applies or Applies(), patch=patch))
+        self._combinations(msgspec.structs.replace(spec, variants=tuple(variants)), path)
         return tuple(variants)
 
-    def _look_alikes(self, events: Mapping[str, EventSpec]) -> None:
-        seen: dict[str, str] = {}
-        for name in events:
-            folded = skeleton(name)
-            other = seen.setdefault(folded, name)
-            if other != name:
+    def _combinations(self, spec: EventSpec, path: Path) -> None:
+        """Check that variants that are right alone are so together: any of them may apply."""
+        for mask in range(3, 1 << len(spec.variants)):
+            numbers = [n for n in range(len(spec.variants)) if mask >> n & 1]
+            if len(numbers) < 2:
+                continue
+            try:
+                variant_properties(spec, mask)
+            except msgspec.ValidationError as error:
+                which = " and ".join(str(number + 1) for number in numbers)
                 self.report.add(
-                    "look_alike", f"{name!r} looks like {other!r}", ("events", name),
-                    hint="names that people cannot tell apart get mixed up: use another",
+                    "variants", f"variants {which} do not go together: {error}", path,
+                    hint="one takes away what another changes",
                 )  # fmt: skip
+                return
+
+    def _replacements(self, events: Mapping[str, EventSpec]) -> None:
+        for name, spec in events.items():
+            instead = spec.deprecated.replaced_by if spec.deprecated is not None else None
+            if instead is not None and instead not in events:
+                self.report.add(
+                    "unknown_event",
+                    f"{name!r} is replaced by {instead!r}, which is not planned",
+                    ("events", name, "deprecated"),
+                    hint=did_you_mean(instead, events),
+                    severity="warning",
+                )
 
     def _metrics(self, events: Mapping[str, EventSpec]) -> dict[str, Metric]:
         metrics = {}
@@ -426,24 +390,4 @@ class _PlanReader:
         return metrics
 
 
-# Letters of other scripts that look like ASCII ones (the common part of Unicode's confusables).
-_LOOKS: Final = str.maketrans(
-    "аеіјоѕрсухԁһԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοαν\u0131",  # noqa: RUF001 that is the point
-    "aeijospcyxdhqwABEZHIKMNOPTYXoavi",
-)
-
-
-def skeleton(name: str) -> str:
-    """Return a form of a name that is equal for names a person cannot tell apart."""
-    return unicodedata.normalize("NFKC", name).translate(_LOOKS).casefold()
-
-
-__all__ = [
-    "BUILT_IN",
-    "Loaded",
-    "PlanError",
-    "load_plan",
-    "load_with_warnings",
-    "normal",
-    "skeleton",
-]
+__all__ = ["Loaded", "PlanError", "load_plan", "load_plans", "load_with_warnings"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-import re2
 
 from trackplane.errors import Finding, Severity, did_you_mean
 from trackplane.event import NAMESPACES
@@ -15,10 +15,11 @@ from trackplane.plan.model import (
     TYPE_NAMES,
     Applies,
     Deprecation,
-    Properties,
     Property,
     Text,
 )
+from trackplane.plan.names import fault_of, look_alikes
+from trackplane.plan.patterns import compile_pattern, foreign_part
 from trackplane.plan.properties import merge_patch
 from trackplane.plan.versions import parse_range
 
@@ -41,8 +42,6 @@ _FITS: Final[Mapping[str, frozenset[str]]] = {
     "properties": frozenset({"object"}),
     "additional": frozenset({"object"}),
 }
-# What RE2 and ECMA-262 read differently, or only one of them reads.
-_FOREIGN: Final = ("\\s", "\\S", "\\b", "\\B", "\\p", "\\P", "\\A", "\\z", "\\Q", "\\C", "[[:", "(?i", "(?s", "(?m", "(?U", "(?P", "(?<", "(?=", "(?!", "\\k", "\\u")  # fmt: skip
 _MAX_DEPTH: Final = 16
 
 
@@ -51,6 +50,7 @@ class Report:
 
     def __init__(self) -> None:
         self.entries: list[tuple[Path, Finding]] = []
+        self._seen: set[tuple[Path, str, str]] = set()
 
     def add(
         self,
@@ -62,13 +62,12 @@ class Report:
         severity: Severity = "error",
     ) -> None:
         """Add a finding."""
-        pointer = "/" + "/".join(str(part) for part in path) if path else None
-        self.entries.append(
-            (
-                path,
-                Finding(code=code, message=message, hint=hint, pointer=pointer, severity=severity),
-            )
-        )
+        if (path, code, message) in self._seen:
+            return
+        self._seen.add((path, code, message))
+        pointer = "".join(f"/{_escape(str(part))}" for part in path) or None
+        finding = Finding(code=code, message=message, hint=hint, pointer=pointer, severity=severity)
+        self.entries.append((path, finding))
 
     def keys(
         self, raw: Mapping[Any, Any], known: Sequence[str], path: Path, *, elsewhere: str = ""
@@ -119,10 +118,23 @@ def normal(value: Any) -> Any:
     if isinstance(value, dt.date | dt.datetime):
         return value.isoformat()
     if isinstance(value, dict):
-        return {str(key): normal(inner) for key, inner in value.items()}
+        return {normal(key): normal(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [normal(inner) for inner in value]
     return value
+
+
+def is_date(value: Any) -> bool:
+    """Say whether a value is an ISO date such as 2027-06-30, as text or as YAML reads it."""
+    text = value.isoformat() if type(value) is dt.date else value
+    try:
+        return isinstance(text, str) and dt.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 class ShapeReader:
@@ -130,6 +142,7 @@ class ShapeReader:
 
     def __init__(self, report: Report, types: Any) -> None:
         self._report = report
+        self._broken: set[str] = set()
         if types is not None and not isinstance(types, dict):
             report.add("shape", "`types` is a mapping", ("types",))
         self._types: dict[str, Any] = (
@@ -143,12 +156,30 @@ class ShapeReader:
             if name in TYPE_NAMES:
                 self._report.add("name", f"{name!r} is a type of its own already", path)
                 continue
+            before = len(self._report.entries)
             self.shape(self.expand(self._types[name], path, above=(name,)), path)
+            if len(self._report.entries) > before:
+                self._broken.add(name)  # reported here, not again at each use
 
-    def expand(
-        self, raw: Any, path: Path, *, above: tuple[str, ...] = (), patch: bool = False
-    ) -> Any:
-        """Return a property with named types expanded, as plain JSON."""
+    def name(self, name: Any, path: Path, *, dotted: bool | None = None) -> str:
+        """Return a name as text, reporting what is wrong with it."""
+        if dotted is None:
+            dotted = len(path) == 1
+        fault = fault_of(name, dotted=dotted)
+        if fault is not None:
+            self._report.add("name", fault[0], (*path, str(name)), hint=fault[1])
+        return str(name)
+
+    def look_alikes(self, names: Iterable[str], path: Path) -> None:
+        """Report names of one object that people would mix up."""
+        for name, other in look_alikes(names):
+            self._report.add(
+                "look_alike", f"{name!r} looks like {other!r}", (*path, name),
+                hint="names that people cannot tell apart get mixed up: use another",
+            )  # fmt: skip
+
+    def expand(self, raw: Any, path: Path, *, above: tuple[str, ...] = ()) -> Any:
+        """Return a property, or a change of one, with named types expanded, as plain JSON."""
         if isinstance(raw, str):
             raw = {"type": raw}
         raw = normal(raw)
@@ -157,21 +188,33 @@ class ShapeReader:
         if len(path) > 4 * _MAX_DEPTH:
             self._report.add("depth", f"nested deeper than {_MAX_DEPTH}", path)
             return {"type": "json"}
+        self._spell_out(raw)
         for key in ("items", "values"):
             if key in raw and raw[key] is not None:
-                raw[key] = self.expand(raw[key], (*path, key), above=above, patch=patch)
+                raw[key] = self.expand(raw[key], (*path, key), above=above)
         if isinstance(raw.get("properties"), dict):
             raw["properties"] = {
-                name: self.expand(inner, (*path, "properties", name), above=above, patch=patch)
+                self.name(name, (*path, "properties"), dotted=False): self.expand(
+                    inner, (*path, "properties", str(name)), above=above
+                )
                 for name, inner in raw["properties"].items()
             }
         kind = raw.get("type")
         if isinstance(kind, str) and kind not in TYPE_NAMES:
             return self._named(kind, raw, path, above)
-        if kind is None and not patch:
-            self._report.add("type", "a property needs a `type`", path)
-            raw["type"] = "json"
         return raw
+
+    @staticmethod
+    def _spell_out(raw: dict[str, Any]) -> None:
+        """Replace the short forms: an enum with labels, true for deprecated, one purpose."""
+        enum = raw.get("enum")
+        if isinstance(enum, dict):  # value: label
+            raw["enum_labels"] = {str(value): label for value, label in enum.items()}
+            raw["enum"] = list(enum)
+        if isinstance(raw.get("deprecated"), bool):
+            raw["deprecated"] = {} if raw["deprecated"] else None
+        if isinstance(raw.get("purpose"), str):
+            raw["purpose"] = [raw["purpose"]]
 
     def _named(self, kind: str, raw: dict[str, Any], path: Path, above: tuple[str, ...]) -> Any:
         rest = {key: value for key, value in raw.items() if key != "type"}
@@ -187,17 +230,10 @@ class ShapeReader:
                 hint=did_you_mean(kind, [*self._types, *TYPE_NAMES]),
             )  # fmt: skip
             return {"type": "json"}
+        if kind in self._broken:
+            return {"type": "json"}
         base = self.expand(self._types[kind], ("types", kind), above=(*above, kind))
         return merge_patch(base, rest)
-
-    def properties(self, tree: Mapping[str, Any], path: Path) -> Properties:
-        """Return expanded namespaces as properties."""
-        return {
-            namespace: {
-                name: self.shape(raw, (*path, namespace, name)) for name, raw in members.items()
-            }
-            for namespace, members in tree.items()
-        }
 
     def shape(self, raw: Any, path: Path) -> Property:
         """Return one expanded property, reporting whatever is wrong with it."""
@@ -205,9 +241,12 @@ class ShapeReader:
         if not isinstance(raw, dict):
             self._report.add("shape", "a property is a type name or a mapping with `type`", path)
             return fallback
-        self._report.keys(raw, _PROPERTY_KEYS, path)
-        raw = {key: value for key, value in raw.items() if key in _PROPERTY_KEYS}
+        self._report.keys(raw, (*_PROPERTY_KEYS, "enum_labels"), path)
+        raw = {key: value for key, value in raw.items() if key in (*_PROPERTY_KEYS, "enum_labels")}
         kinds = raw.get("type")
+        if kinds is None:
+            self._report.add("type", "a property needs a `type`", path)
+            return fallback
         kinds = [kinds] if isinstance(kinds, str) else kinds
         if not isinstance(kinds, list) or not kinds or not all(isinstance(k, str) for k in kinds):
             self._report.add("type", "`type` is a name or a list of names", (*path, "type"))
@@ -223,10 +262,9 @@ class ShapeReader:
         self._fits(raw, kinds, path)
         self._labels(raw, kinds, path)
         self._inner(raw, path)
-        if isinstance(raw.get("deprecated"), bool):
-            raw["deprecated"] = {} if raw["deprecated"] else None
-        if isinstance(raw.get("purpose"), str):
-            raw["purpose"] = [raw["purpose"]]
+        if isinstance(raw.get("deprecated"), dict):
+            self.deprecation(raw["deprecated"], (*path, "deprecated"))
+            raw["deprecated"] = {k: v for k, v in raw["deprecated"].items() if isinstance(v, str)}
         try:
             return msgspec.convert(raw, Property)
         except msgspec.ValidationError as error:
@@ -244,6 +282,12 @@ class ShapeReader:
             numbers = isinstance(small, int | float) and isinstance(large, int | float)
             if numbers and small > large:  # type: ignore[operator]
                 self._report.add("constraint", f"`{low}` is above `{high}`", (*path, low))
+        for key in ("min", "max"):
+            value = raw.get(key)
+            whole = type(value) is int and not -(1 << 63) <= value < 1 << 63
+            if whole or (isinstance(value, float) and not math.isfinite(value)):
+                self._report.add("constraint", f"`{key}` is not a finite number", (*path, key))
+                raw[key] = None
         for key in ("min_length", "max_length"):
             value = raw.get(key)
             if isinstance(value, int) and value < 0:
@@ -253,29 +297,22 @@ class ShapeReader:
             self._pattern(pattern, (*path, "pattern"))
 
     def _pattern(self, pattern: str, path: Path) -> None:
-        for foreign in _FOREIGN:
-            if foreign in pattern:
-                self._report.add(
-                    "pattern", f"{foreign!r} is not common to RE2 and ECMA-262", path,
-                    hint="spell the characters out, for example [ \\t] or [A-Za-z]",
-                )  # fmt: skip
-                return
-        options = re2.Options()
-        options.log_errors = False
+        foreign = foreign_part(pattern)
+        if foreign is not None:
+            self._report.add(
+                "pattern", f"{foreign!r} is not common to RE2 and ECMA-262", path,
+                hint="spell the characters out, for example [ \\t] or [A-Za-z]",
+            )  # fmt: skip
+            return
         try:
-            re2.compile(pattern, options)
-        except re2.error as error:
-            text = error.args[0] if error.args else "not a pattern"
-            text = text.decode() if isinstance(text, bytes) else str(text)
-            self._report.add("pattern", f"not a regular expression: {text}", path)
+            compile_pattern(pattern)
+        except ValueError as error:
+            self._report.add("pattern", f"not a regular expression: {error}", path)
 
     def _labels(self, raw: dict[str, Any], kinds: list[str], path: Path) -> None:
         enum = raw.get("enum")
         if enum is None:
             return
-        if isinstance(enum, dict):  # value: label
-            raw["enum_labels"] = enum
-            raw["enum"] = enum = list(enum)
         if not isinstance(enum, list) or not enum:
             self._report.add(
                 "enum", "`enum` is a list of values, or maps values to labels", (*path, "enum")
@@ -305,6 +342,7 @@ class ShapeReader:
                 )
                 raw["properties"] = None
                 return
+            self.look_alikes(raw["properties"], (*path, "properties"))
             raw["properties"] = {
                 str(name): msgspec.to_builtins(self.shape(inner, (*path, "properties", str(name))))
                 for name, inner in raw["properties"].items()
@@ -313,8 +351,13 @@ class ShapeReader:
     def deprecation(self, raw: dict[str, Any], path: Path) -> Deprecation | None:
         """Return what `deprecated: {…}` says."""
         self._report.keys(raw, ("replaced_by", "until"), path)
+        until = raw.get("until")
+        if until is not None and not is_date(until):
+            self._report.add("date", "`until` is a date such as 2027-06-30", (*path, "until"))
+            return None
         try:
-            return msgspec.convert(normal(raw), Deprecation)
+            known = {key: normal(raw[key]) for key in ("replaced_by", "until") if key in raw}
+            return msgspec.convert(known, Deprecation)
         except msgspec.ValidationError as error:
             self._report.add("value", str(error), path)
             return None

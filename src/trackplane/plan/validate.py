@@ -8,8 +8,7 @@ The equal meaning as JSON Schema is in ``jsonschema.py``; a property test holds 
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -51,37 +50,6 @@ def compile_validator(spec: EventSpec) -> Validator:
         return validator(event)
 
     return validate
-
-
-class Validators:
-    """Validators of many events, each compiled when first asked for; the least used are let go.
-
-    ``bodies`` gives an event's ``EventSpec`` as JSON by its key. Not safe to use from several
-    threads at once.
-    """
-
-    def __init__(self, bodies: Mapping[str, bytes], *, capacity: int = 4_096) -> None:
-        self._bodies = bodies
-        self._capacity = capacity
-        self._compiled: OrderedDict[str, Validator] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._compiled)
-
-    def get(self, key: str) -> Validator | None:
-        """Return an event's validator; None: the event is not planned."""
-        validator = self._compiled.get(key)
-        if validator is not None:
-            self._compiled.move_to_end(key)
-            return validator
-        body = self._bodies.get(key)
-        if body is None:
-            return None
-        validator = compile_validator(msgspec.json.decode(body, type=EventSpec))
-        self._compiled[key] = validator
-        if len(self._compiled) > self._capacity:
-            self._compiled.popitem(last=False)
-        return validator
 
 
 def _compile_properties(spec: EventSpec, mask: int) -> Validator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -11,14 +11,22 @@ from trackplane.errors import Severity
 
 
 class Code(msgspec.Struct, frozen=True):
-    """A violation's code: how grave it is, what it means, what to do about it."""
+    """A violation's code: how grave it is, what it means, what to do about it.
+
+    ``stage`` is what finds it: the ``plan``'s validator, or ``hygiene`` before any plan is asked.
+    """
 
     severity: Severity
     meaning: str
     hint: str
+    stage: Literal["plan", "hygiene"] = "plan"
 
 
-# A warning never makes an event dirty. docs/plan.md shows this table; a test holds them equal.
+def _hygiene(meaning: str, hint: str) -> Code:
+    return Code("error", meaning, hint, "hygiene")
+
+
+# A warning never makes an event dirty. spec/violations.md shows this table; a test holds them equal.
 CODES: Final[Mapping[str, Code]] = {
     "missing": Code("error", "a required property is absent", "send it, or plan it as optional"),
     "null": Code(
@@ -42,6 +50,35 @@ CODES: Final[Mapping[str, Code]] = {
         "warning", "an event the plan does not know", "plan it, or stop sending it"
     ),
     "deprecated": Code("warning", "deprecated by the plan", "use what replaces it"),
+    "invalid_utf8": _hygiene("the bytes are not UTF-8", "encode as UTF-8"),
+    "lone_surrogate": _hygiene(
+        "a \\u escape is half of a surrogate pair", "cut texts between characters, not inside one"
+    ),
+    "number_out_of_range": _hygiene(
+        "a number is infinite, NaN or too long", "send null, or the number as a string"
+    ),
+    "not_json": _hygiene("the bytes are not JSON", "use a JSON library"),
+    "too_deep": _hygiene("objects and arrays are nested too deeply", "flatten the value"),
+    "event_too_large": _hygiene("the event has too many bytes", "send less with one event"),
+    "property_too_large": _hygiene(
+        "a property has too many bytes", "send a reference to the value"
+    ),
+    "event_not_object": _hygiene("the event is not a JSON object", "send objects"),
+    "event_missing": _hygiene("the event has no name", "send `event`"),
+    "event_type": _hygiene("`event` is not a string of 1 to 200 bytes", "send a short text"),
+    "id_type": _hygiene("`id` is not a string", "send a string"),
+    "namespace_type": _hygiene(
+        "who, when, where, how or what is not an object", "put properties inside an object"
+    ),
+    "time_type": _hygiene(
+        "`when.client` or `when.sent` is not an integer of milliseconds",
+        "send Unix milliseconds UTC",
+    ),
+    "header_type": _hygiene("the header is not a JSON object", "send an object"),
+    "validator_failed": _hygiene(
+        "the plan's validator failed on it: a fault of ours", "tell us; replay it afterwards"
+    ),
+    "wire_type": _hygiene("the wire's call is not one that is known here", "see the wire's manual"),
 }
 
 
