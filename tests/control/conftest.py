@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -117,3 +118,11 @@ def until(holds: Callable[[], Any], what: str = "it") -> Any:
             return found
         assert time.monotonic() < deadline, f"{what} did not happen in time"
         time.sleep(0.01)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a port that nothing listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

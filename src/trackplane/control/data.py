@@ -77,12 +77,16 @@ class DataAccess:
         *,
         apps: Sequence[str] | None,
         reason: str = "",
+        ids: Sequence[str] = (),
         keys: Sequence[str] = (),
         limit: int = 100,
         before: str = "",
     ) -> list[StoredDirty]:
-        """Return dirty events, newest first, those after the key ``before`` in that order."""
-        del apps, reason, keys, limit, before
+        """Return dirty events, newest first, those after the key ``before`` in that order.
+
+        ``reason``, ``ids`` (of the events) and ``keys`` choose, where they are given.
+        """
+        del apps, reason, ids, keys, limit, before
         return []
 
     def dirty_groups(self, *, apps: Sequence[str] | None) -> list[DirtyGroup]:

@@ -35,7 +35,9 @@ def get_status(call: Call) -> wire.Status:
     nodes = platform.nodes.statuses()
     everywhere = call.actor.everywhere
     ledger: Counter[tuple[str, str, str]] = Counter()
+    stored = 0
     for entry in platform.data.ledger(None, None):
+        stored += entry.count if entry.kind == "stored" else 0
         if call.actor.sees(entry.app):
             ledger[entry.app, entry.env, entry.kind] += entry.count
     rules: Counter[tuple[str, str]] = Counter()
@@ -47,7 +49,7 @@ def get_status(call: Call) -> wire.Status:
         nodes=nodes if everywhere else [_without_figures(node) for node in nodes],
         rates=wire.Rates(
             received_per_s=_rate(nodes, "received_per_s"),
-            stored_per_s=_rate(nodes, "stored_per_s"),
+            stored_per_s=platform.stored.per_s(stored, platform.clock()),
         ),
         lag=platform.data.lag(),
         ledger=[

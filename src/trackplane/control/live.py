@@ -32,28 +32,31 @@ _READ_BYTES: Final = 1024 * 1024
 
 
 @operations.add("GET", "/live", stream=True)
-async def follow_live(call: Call, query: wire.LiveQuery) -> AsyncIterator[bytes]:
+def follow_live(call: Call, query: wire.LiveQuery) -> AsyncIterator[bytes]:
     """Follow events as they arrive: one merged event a message, dirty ones as event dirty."""
     if query.app:
         call.actor.require_app(query.app)
-    viewer = Viewer(call, query)
-    yield b": live\n\n"
+    return _follow(call, query)
+
+
+async def _follow(call: Call, query: wire.LiveQuery) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     spoke = loop.time()
-    while True:
-        try:
+    try:
+        viewer = await asyncio.to_thread(Viewer, call, query)
+        yield b": live\n\n"
+        while not call.platform.stopping.is_set():
             lines = await asyncio.to_thread(viewer.round)
-        except TrackplaneError as error:
-            _log.warning("live_read_failed", reason=str(error))
-            yield b"event: failure\ndata: " + msgspec.json.encode(error.message) + b"\n\n"
-            return
-        if lines:
-            spoke = loop.time()
-            yield b"".join(lines)
-        elif loop.time() - spoke > _HEARTBEAT_S:
-            spoke = loop.time()
-            yield b": still here\n\n"
-        await asyncio.sleep(_POLL_S)
+            if lines:
+                spoke = loop.time()
+                yield b"".join(lines)
+            elif loop.time() - spoke > _HEARTBEAT_S:
+                spoke = loop.time()
+                yield b": still here\n\n"
+            await asyncio.sleep(_POLL_S)
+    except TrackplaneError as error:
+        _log.warning("live_read_failed", reason=str(error))
+        yield b"event: failure\ndata: " + msgspec.json.encode(error.message) + b"\n\n"
 
 
 class Viewer:

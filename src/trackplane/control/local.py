@@ -124,19 +124,24 @@ class LocalData(DataAccess):
         *,
         apps: Sequence[str] | None,
         reason: str = "",
+        ids: Sequence[str] = (),
         keys: Sequence[str] = (),
         limit: int = 100,
         before: str = "",
     ) -> list[StoredDirty]:
         """Return dirty events, newest first, reading no more files than it takes."""
-        wanted = set(keys)
+        wanted, named = set(keys), set(ids)
         files = sorted(self._files(apps), key=lambda file: file.max_server, reverse=True)
         found: list[tuple[str, StoredDirty]] = []
         for file in files:
             if len(found) == limit and found[-1][1].received > file.max_server:
                 break  # the rest is older than all that was found
             rows = _after(self._table(file, apps, reason), before)
-            chosen = (row for row in rows if not wanted or row[0] in wanted)
+            chosen = (
+                (key, event)
+                for key, event in rows
+                if (not wanted or key in wanted) and (not named or event.id in named)
+            )
             both = merge(found, chosen, key=lambda row: _order(row[0]))
             found = list(islice(both, limit))
         return [event for _, event in found]

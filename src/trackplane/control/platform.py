@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import msgspec
 
 from trackplane.control.data import DataAccess
 from trackplane.control.database import Database
+from trackplane.control.meter import Meter
 from trackplane.control.nodes import NodeRegistry
 from trackplane.control.publishing import Publisher
 from trackplane.control.settings import ControlSettings
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
-    """The control plane's parts. ``clock`` gives ms."""
+    """The control plane's parts.
+
+    ``clock`` gives ms; ``stored`` counts events; ``stopping`` is set when endless answers must end.
+    """
 
     settings: ControlSettings
     database: Database
@@ -22,3 +27,5 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     nodes: NodeRegistry
     data: DataAccess
     clock: Callable[[], int]
+    stored: Meter
+    stopping: threading.Event

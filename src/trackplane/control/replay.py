@@ -37,7 +37,11 @@ def run(call: Call, wanted: wire.Replay) -> wire.Replayed:
         ReplayError: no collector is connected, or it does not answer.
     """
     found = call.platform.data.dirty(
-        apps=[wanted.app], reason=wanted.reason, keys=wanted.keys, limit=wanted.limit
+        apps=[wanted.app],
+        reason=wanted.reason,
+        ids=wanted.ids,
+        keys=wanted.keys,
+        limit=wanted.limit,
     )
     events = [event for event in found if event.stage in STAGES]
     ended: Counter[str] = Counter()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from trackplane.control.access import new_secret
 from trackplane.control.api import Api
 from trackplane.control.data import DataAccess
 from trackplane.control.database import Database, MetadataError
+from trackplane.control.meter import Meter
 from trackplane.control.nodes import NodeRegistry
 from trackplane.control.people import first_token
 from trackplane.control.platform import Platform
@@ -75,6 +77,8 @@ class ControlPlane:
             nodes=self.nodes,
             data=data or DataAccess(),
             clock=clock,
+            stored=Meter(),
+            stopping=threading.Event(),
         )
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -129,6 +133,7 @@ class ControlPlane:
         waiting = asyncio.create_task(stopping.wait())
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
+        self.platform.stopping.set()
         server.should_exit = True
         await discovery.stop()
         await serving

@@ -555,10 +555,11 @@ class DirtyGroupQuery(Wire):
 
 
 class Replay(Wire):
-    """Send dirty events of stages hygiene and plan through the collector again."""
+    """Which dirty events to send again: all of an app, or by reason, the event's id, or key."""
 
     app: Name
     reason: Word = ""
+    ids: Annotated[list[Word], Meta(max_length=10_000)] = []
     keys: Annotated[list[Word], Meta(max_length=10_000)] = []
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
 
