@@ -40,6 +40,8 @@ def _view(call: Call, number: int, *, current: bool) -> wire.Ruleset:
     if not current:
         nodes = _with_kept(nodes, kept, row.published_at)
     visible = _visible(call)
+    for node in nodes:
+        node.nacks = [nack for nack in node.nacks if visible(nack.resource)]
     return wire.Ruleset(
         number=number,
         published_at=row.published_at,
