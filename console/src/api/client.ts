@@ -1,0 +1,62 @@
+/** The API client: typed by the generated schema, errors as one class that carries the findings. */
+import createClient from "openapi-fetch";
+import { currentToken, endSession } from "../session";
+import type { components, paths } from "./schema";
+
+export type Schemas = components["schemas"];
+export type Finding = Schemas["Finding"];
+export type Problem = Schemas["Problem"];
+
+/** An answer that is an error: RFC 9457, or the network's own (status 0). */
+export class ApiError extends Error {
+  override name = "ApiError";
+  readonly status: number;
+  readonly code: string;
+  readonly hint: string | undefined;
+  readonly findings: readonly Finding[];
+
+  constructor(problem: { status: number; detail?: string; title?: string; code?: string; hint?: string | null; findings?: readonly Finding[] }) {
+    super(problem.detail || problem.title || `HTTP ${problem.status}`);
+    this.status = problem.status;
+    this.code = problem.code ?? "error";
+    this.hint = problem.hint ?? undefined;
+    this.findings = problem.findings ?? [];
+  }
+}
+
+/** Read a response that is not 2xx. */
+export async function problemOf(response: Response): Promise<ApiError> {
+  try {
+    const problem = (await response.json()) as Partial<Problem>;
+    return new ApiError({ ...problem, status: response.status });
+  } catch {
+    return new ApiError({ status: response.status, title: response.statusText });
+  }
+}
+
+const client = createClient<paths>({ baseUrl: "/" });
+client.use({
+  onRequest({ request }) {
+    const token = currentToken();
+    if (token && !request.headers.has("Authorization")) request.headers.set("Authorization", `Bearer ${token}`);
+    return request;
+  },
+  async onResponse({ request, response }) {
+    if (response.ok) return undefined;
+    // The token was withdrawn while somebody was using it.
+    if (response.status === 401 && request.headers.get("Authorization") === `Bearer ${currentToken()}`) endSession("expired");
+    throw await problemOf(response);
+  },
+  onError({ error }) {
+    if (error instanceof ApiError) return error;
+    if (error instanceof DOMException && error.name === "AbortError") return error;
+    return new ApiError({ status: 0, code: "network", detail: error instanceof Error ? error.message : String(error) });
+  },
+});
+
+/** Unwrap an openapi-fetch answer: its errors are thrown already. */
+export async function data<T>(answer: Promise<{ data?: T | undefined }>): Promise<T> {
+  return (await answer).data as T;
+}
+
+export { client as api };

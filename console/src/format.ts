@@ -1,0 +1,62 @@
+/** Numbers, durations and times as people read them; pure. */
+import type { Locale } from "./i18n";
+
+const TAGS: Record<Locale, string> = { en: "en-GB", zh: "zh-CN" };
+const formats = new Map<string, Intl.NumberFormat>();
+
+function format(locale: Locale, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  const key = locale + JSON.stringify(options);
+  const kept = formats.get(key) ?? new Intl.NumberFormat(TAGS[locale], options);
+  formats.set(key, kept);
+  return kept;
+}
+
+/** 12,345 */
+export const count = (value: number, locale: Locale): string => format(locale, { maximumFractionDigits: 0 }).format(value);
+
+/** A rate: whole numbers from 10 up, one decimal below. */
+export const rate = (value: number, locale: Locale): string =>
+  format(locale, { maximumFractionDigits: value >= 10 ? 0 : 1 }).format(value);
+
+/** 12.3 %, never rounded to 0 or 100 while it is neither. */
+export function percent(share: number, locale: Locale): string {
+  const text = format(locale, { style: "percent", maximumFractionDigits: 1 });
+  if (share > 0 && share < 0.001) return `<${text.format(0.001)}`;
+  if (share < 1 && share > 0.999) return `>${text.format(0.999)}`;
+  return text.format(share);
+}
+
+/** 340 ms, 1.25 s, 42 s, 3 min 5 s, 2 h 10 min, 4 d 3 h: two units at most. */
+export function duration(ms: number, locale: Locale): string {
+  if (ms < 1_000) return `${format(locale, { maximumFractionDigits: ms < 10 ? 1 : 0 }).format(ms)} ms`;
+  if (ms < 60_000) return `${format(locale, { maximumFractionDigits: ms < 10_000 ? 1 : 0 }).format(ms / 1_000)} s`;
+  const units: [string, number][] = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
+  let rest = Math.round(ms / 1_000);
+  const parts: string[] = [];
+  for (const [unit, seconds] of units) {
+    const whole = Math.floor(rest / seconds);
+    rest -= whole * seconds;
+    if (whole || parts.length) parts.push(`${whole} ${unit}`);
+    if (parts.length === 2) break;
+  }
+  return parts.filter((part) => !part.startsWith("0 ")).join(" ");
+}
+
+const pad = (value: number, width = 2): string => String(value).padStart(width, "0");
+
+/** The time of day, local, with milliseconds: 14:03:07.215 */
+export function timeOfDay(ms: number): string {
+  const date = new Date(ms);
+  return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}.${pad(date.getMilliseconds(), 3)}`;
+}
+
+/** Date and time, local, in the reader's language. */
+export const moment = (ms: number, locale: Locale): string =>
+  new Intl.DateTimeFormat(TAGS[locale], { dateStyle: "medium", timeStyle: "medium" }).format(ms);
+
+/** A text of the plan: one for all languages, or one per language. */
+export function localised(text: string | Record<string, string> | null | undefined, locale: Locale): string {
+  if (!text) return "";
+  if (typeof text === "string") return text;
+  return text[locale] ?? text.en ?? Object.values(text)[0] ?? "";
+}

@@ -1,0 +1,43 @@
+/** Addresses. Pages with an editor or charts are loaded when they are first opened. */
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { NotFound } from "./pages/not-found";
+import { Shell } from "./shell/shell";
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+
+const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+
+const home = createRoute({ getParentRoute: () => root, path: "/", component: lazyRouteComponent(() => import("./pages/home/home"), "HomePage") });
+const live = createRoute({ getParentRoute: () => root, path: "/live", component: lazyRouteComponent(() => import("./pages/live/live"), "LivePage") });
+const rules = createRoute({
+  getParentRoute: () => root,
+  path: "/rules",
+  // The number that a deletion was published under, to be watched.
+  validateSearch: (search: Record<string, unknown>): { deleted?: number } => ({ deleted: typeof search.deleted === "number" ? search.deleted : undefined }),
+  component: lazyRouteComponent(() => import("./pages/rules/list"), "RulesPage"),
+});
+const newRule = createRoute({ getParentRoute: () => root, path: "/rules/new", component: lazyRouteComponent(() => import("./pages/rules/editor"), "NewRulePage") });
+const rule = createRoute({ getParentRoute: () => root, path: "/rules/edit/$rule", component: lazyRouteComponent(() => import("./pages/rules/editor"), "RulePage") });
+const events = createRoute({
+  getParentRoute: () => root,
+  path: "/events",
+  validateSearch: (search: Record<string, unknown>): { app?: string; event?: string; query?: string } => ({
+    app: text(search.app),
+    event: text(search.event),
+    query: text(search.query),
+  }),
+  component: lazyRouteComponent(() => import("./pages/events"), "EventsPage"),
+});
+const query = createRoute({ getParentRoute: () => root, path: "/query", component: lazyRouteComponent(() => import("./pages/query"), "QueryPage") });
+const dirty = createRoute({ getParentRoute: () => root, path: "/dirty", component: lazyRouteComponent(() => import("./pages/dirty"), "DirtyPage") });
+
+export const router = createRouter({
+  routeTree: root.addChildren([home, live, rules, newRule, rule, events, query, dirty]),
+  defaultPreload: "intent",
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
