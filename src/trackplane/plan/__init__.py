@@ -3,6 +3,7 @@
 Pure: no I/O, clock or environment.
 """
 
+from trackplane.plan.compatibility import Change, diff
 from trackplane.plan.jsonschema import to_json_schema
 from trackplane.plan.load import Loaded, PlanError, load_plan, load_plans, load_with_warnings
 from trackplane.plan.model import EventSpec, Plan, Property
@@ -12,6 +13,7 @@ from trackplane.plan.violations import CODES, Violation
 
 __all__ = [
     "CODES",
+    "Change",
     "EventSpec",
     "Loaded",
     "Plan",
@@ -20,6 +22,7 @@ __all__ = [
     "Validator",
     "Violation",
     "compile_validator",
+    "diff",
     "load_plan",
     "load_plans",
     "load_with_warnings",
