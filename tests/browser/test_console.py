@@ -1,0 +1,144 @@
+"""The console in a real browser, on a real platform with traffic."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from trackplane.control.console import STATIC
+from trackplane.demo.check import documents
+from trackplane.demo.example import example_text
+from trackplane.demo.platform import Platform
+
+_ROOT = Path(__file__).parents[2]
+_SCRIPT = _ROOT / "console" / "e2e" / "run.mjs"
+_PAGES = ("/", "/search", "/product", "/cart")
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_the_console_does_its_jobs_in_a_browser(tmp_path: Path) -> None:
+    """Sign-in, Home, Live, Rules, Query, Dirty, Events; both languages, both colour schemes; axe."""
+    assert (STATIC / "index.html").is_file(), (
+        "the console was not built: run `make console` (npm run build in console/, "
+        "copied to src/trackplane/control/static) and try again"
+    )
+    node = shutil.which("node")
+    assert node, "Node.js is not on the PATH; the console's browser test is driven by it"
+    with Platform(tmp_path) as platform:
+        key = _set_up(platform)
+        platform.wait_ready()
+        _send(platform, key, [_event(number) for number in range(400)])
+        _wait_until_stored(platform)
+        with _traffic(platform, key):
+            answer = subprocess.run(
+                [node, str(_SCRIPT)],
+                env=os.environ
+                | {"TRACKPLANE_CONSOLE_URL": platform.url, "TRACKPLANE_TOKEN": platform.token},
+                capture_output=True,
+                text=True,
+                timeout=240,
+                check=False,
+            )
+    print(answer.stdout)
+    assert answer.returncode == 0, f"{answer.stdout[-6000:]}\n{answer.stderr[-6000:]}"
+
+
+def _set_up(platform: Platform) -> str:
+    """Create the app, its plan, datasets and rules as the demo does; return a write key."""
+    platform.call("POST", "/apps", json={"app": "shop", "title": "Shop", "validation": "warn"})
+    platform.call(
+        "PUT",
+        "/apps/shop/plan",
+        etag=platform.etag("/apps/shop/plan"),
+        json={"source": example_text("plan.yaml"), "message": "the example"},
+    )
+    for source in documents(example_text("datasets.yaml")):
+        platform.call("POST", "/datasets", json={"source": source})
+    for source in documents(example_text("rules.yaml")):
+        platform.call("POST", "/rules", json={"source": source})
+    return str(platform.call("POST", "/apps/shop/keys", json={"env": "prod"})["key"])
+
+
+def _event(number: int) -> dict[str, Any]:
+    now = time.time_ns() // 1_000_000
+    who = {"user_id": f"user_{number % 37:03}", "session_id": f"session_{number % 61:03}"}
+    event: dict[str, Any] = {
+        "id": f"browser_{number:06}",
+        "when": {"client": now},
+        "who": who,
+        "where": {"page": _PAGES[number % len(_PAGES)]},
+        "how": {"platform": "mobile", "app_version": "9.2.0"},
+    }
+    if number % 20 == 7:  # against the plan: kept with violations
+        event |= {"event": "purchase", "what": {"total": {"value": "12", "currency": "EUR"}}}
+    elif number % 5 == 0:
+        what = {
+            "order_id": f"ORD-{10_000 + number}",
+            "total": {"value": round(9.5 + number % 90, 2), "currency": "SGD"},
+            "items": [{"sku": "ABC-1234", "quantity": 1 + number % 3, "price": 9.5}],
+            "item_count": 1,
+        }
+        event |= {"event": "purchase", "what": what}
+    else:
+        event |= {"event": ("home", "product_view", "add_to_cart")[number % 3], "what": {}}
+    return event
+
+
+def _send(platform: Platform, key: str, events: list[dict[str, Any]]) -> None:
+    """Send one upload: these events, and one without a name, which becomes dirty."""
+    bodies = [json.dumps(event) for event in events]
+    bodies += ['{"id":"broken_%s","what":{"note":"no name"}}' % events[0]["id"]]  # noqa: UP031
+    body = '{"header":{"how":{"sdk":"browser-test/1"}},"events":[' + ",".join(bodies) + "]}"
+    answer = httpx.post(
+        f"{platform.collector_url}/v1/records",
+        content=body,
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+        timeout=20,
+        trust_env=False,
+    )
+    assert answer.is_success, answer.text
+
+
+def _wait_until_stored(platform: Platform) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        counts = {row["kind"]: row["count"] for row in platform.call("GET", "/status")["ledger"]}
+        if counts.get("stored", 0) >= 300:
+            return
+        threading.Event().wait(0.1)
+    raise AssertionError(f"the first events were not stored in a minute: {counts}")
+
+
+@contextmanager
+def _traffic(platform: Platform, key: str) -> Iterator[None]:
+    """Send ten events five times a second until the block ends."""
+    done = threading.Event()
+
+    def send() -> None:
+        number = 1_000
+        while not done.wait(0.2):
+            try:
+                _send(platform, key, [_event(number + index) for index in range(10)])
+            except httpx.HTTPError:
+                continue
+            number += 10
+
+    sender = threading.Thread(target=send, name="traffic", daemon=True)
+    sender.start()
+    try:
+        yield
+    finally:
+        done.set()
+        sender.join(30)
