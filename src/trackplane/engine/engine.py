@@ -128,29 +128,29 @@ class Engine:
         return outputs
 
 
-_Run = Callable[[Bucket, list[Decoded], FrameColumns, Batch, Outputs], None]
+_Run = Callable[[Bucket, Decoded, FrameColumns, Batch, Outputs], None]
 
 
 def _run_bucket(
-    bucket: Bucket, events: list[Decoded], columns: FrameColumns, batch: Batch, _: Outputs
+    bucket: Bucket, events: Decoded, columns: FrameColumns, batch: Batch, _: Outputs
 ) -> None:
     for runner in bucket.runners:
         runner(events, columns, batch)
 
 
 def _run_guarded(
-    bucket: Bucket, events: list[Decoded], columns: FrameColumns, _: Batch, outputs: Outputs
+    bucket: Bucket, events: Decoded, columns: FrameColumns, _: Batch, outputs: Outputs
 ) -> None:
     """Run each rule over each event alone; whatever one of them raises is that pair's failure."""
     for rule in bucket.rules:
         runner = Runner([rule], bucket.demand)
-        for event in events:
+        for event, header, index in zip(*events, strict=True):
             alone, found = Batch(), Outputs()
             try:
-                runner([event], columns, alone)
+                runner(([event], [header], [index]), columns, alone)
                 _collect(alone, found)
             except Exception as error:  # noqa: BLE001 the pair is kept as a dirty event
-                outputs.fail(rule.name, INTERNAL, repr(error), columns, event[2])
+                outputs.fail(rule.name, INTERNAL, repr(error), columns, index)
                 continue
             for target, rows in found.rows.items():
                 outputs.rows.setdefault(target, DatasetRows()).extend(rows)
@@ -198,7 +198,7 @@ def _deal(wanted: list[list[int] | None], indexes: Iterable[int], names: Iterabl
 
 def _decode_group(
     group: Sequence[_Work], columns: FrameColumns, outputs: Outputs
-) -> Iterable[tuple[Bucket, list[Decoded]]]:
+) -> Iterable[tuple[Bucket, Decoded]]:
     """Decode, once, the events of buckets that read the same properties."""
     demand, frame = group[0].bucket.demand, columns.frame
     headers, sound = _headers(demand, frame)
@@ -206,25 +206,29 @@ def _decode_group(
     events, decoded = _decode(demand, frame, indexes)
     uploads = columns.uploads
     defaults = [headers[uploads[index]] for index in indexes]
-    everything: list[Decoded] = list(zip(events, defaults, indexes, strict=True))
     start = 0
     for entry in group:
-        part = everything[start : start + len(entry.indexes)]
-        start += len(part)
+        end = start + len(entry.indexes)
+        part = events[start:end], defaults[start:end], entry.indexes
+        start = end
         if not (sound and decoded):
-            part = [member for member in part if _readable(member, entry.bucket, columns, outputs)]
-        if part:
+            part = _readable(part, entry.bucket, columns, outputs)
+        if part[0]:
             yield entry.bucket, part
 
 
-def _readable(member: Decoded, bucket: Bucket, columns: FrameColumns, outputs: Outputs) -> bool:
-    event, header, index = member
-    error = event if isinstance(event, Exception) else header
-    if not isinstance(error, Exception):
-        return True
-    for rule in bucket.rules:
-        outputs.fail(rule.name, UNREADABLE, str(error), columns, index)
-    return False
+def _readable(part: Decoded, bucket: Bucket, columns: FrameColumns, outputs: Outputs) -> Decoded:
+    """Return what could be decoded; the rest is a failure of each rule."""
+    found: Decoded = ([], [], [])
+    for event, header, index in zip(*part, strict=True):
+        error = event if isinstance(event, Exception) else header
+        if isinstance(error, Exception):
+            for rule in bucket.rules:
+                outputs.fail(rule.name, UNREADABLE, str(error), columns, index)
+            continue
+        for column, value in zip(found, (event, header, index), strict=True):
+            column.append(value)
+    return found
 
 
 def _headers(demand: Demand, frame: Frame) -> tuple[list[Any], bool]:
@@ -271,8 +275,7 @@ def _collect(batch: Batch, outputs: Outputs) -> None:
     for rule, code, columns, index in batch.failed:
         outputs.fail(rule, code, "", columns, index)
     for target, selected in batch.selected.items():
-        if selected:
-            outputs.add(target, selected)
+        outputs.add(target, selected)
     for target, kept in batch.kept.items():
         events: list[Found] = []
         for rule, values, columns, index in kept:

@@ -7,8 +7,8 @@ knows whether it can be either, so that ordinary comparisons become plain Python
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final
@@ -34,7 +34,8 @@ from trackplane.rules.ir import (
     Set,
 )
 
-Decoded = tuple[Any, tuple[Any, ...], int]  # event, its header's values, its index in the frame
+# Columns of equal length: decoded events, their headers' values, their indexes in the frame.
+Decoded = tuple[list[Any], list[Any], list[int]]
 
 
 class GenerateError(TrackplaneError):
@@ -88,17 +89,10 @@ class Batch:
     """
 
     def __init__(self) -> None:
-        self.selected: dict[str, list[tuple[str, Any, FrameColumns, int]]] = {}
-        self.kept: dict[str, list[tuple[str, Any, FrameColumns, int]]] = {}
+        self.selected: defaultdict[str, list[tuple[str, Any, FrameColumns, int]]]
+        self.kept: defaultdict[str, list[tuple[str, Any, FrameColumns, int]]]
+        self.selected, self.kept = defaultdict(list), defaultdict(list)
         self.failed: list[tuple[str, str, FrameColumns, int]] = []
-
-    def select(self, target: str) -> Callable[[tuple[str, Any, FrameColumns, int]], None]:
-        """Return what takes a dataset's rows."""
-        return self.selected.setdefault(target, []).append
-
-    def keep(self, target: str) -> Callable[[tuple[str, Any, FrameColumns, int]], None]:
-        """Return what takes a dataset's whole events."""
-        return self.kept.setdefault(target, []).append
 
 
 class Runner:
@@ -114,12 +108,12 @@ class Runner:
         self._demand = demand
         self._quick = _compiled(*_Generator(rules, demand, quick=True).generate())
 
-    def __call__(self, events: Iterable[Decoded], frame: FrameColumns, batch: Batch) -> None:
+    def __call__(self, events: Decoded, frame: FrameColumns, batch: Batch) -> None:
         """Run the rules over decoded events of one frame."""
-        rest: list[Decoded] = []
-        self._quick(events, frame, batch, rest.append)
+        rest: list[tuple[Any, Any, int]] = []
+        self._quick(zip(*events, strict=True), frame, batch, rest.append)
         if rest:
-            self._exact(rest, frame, batch, rest.append)
+            self._exact(rest, frame, batch, None)
 
     @cached_property
     def _exact(self) -> Callable[..., None]:
@@ -149,11 +143,11 @@ class _Generator:
             "OVERFLOW": values.OVERFLOW, "LOW": -(1 << 63), "HIGH": 1 << 63,
         }  # fmt: skip
         self._lines: list[str] = []
-        self._sinks: dict[tuple[str, str], str] = {}
         self._depth = 0
         self._count = 0
         self._known: list[dict[Expression | tuple[str, str], Value]] = []
         self._guarded: dict[Path, Value] = {}
+        self._handing_on = False
 
     # --- the function -----------------------------------------------------------------------------
 
@@ -164,15 +158,12 @@ class _Generator:
             GenerateError: a rule has an action or function this engine does not know.
         """
         with self._block():
-            self._line("for d in events:")
+            self._line("for e, h, i in events:")
             with self._block():
-                self._line("e, h, i = d")
                 self._body()
                 self._line("pass")
-        head = ["def run(events, f, batch, again):", " fail = batch.failed.append"]
-        for (method, target), name in self._sinks.items():
-            head.append(f" {name} = batch.{method}({self._constant(target)})")
-        return "\n".join((*head, *self._lines)) + "\n", self._names
+        self._lines.insert(0, "def run(events, f, batch, again):")
+        return "\n".join(self._lines) + "\n", self._names
 
     def _body(self) -> None:
         parts = [conjuncts(rule) for rule in self._rules]
@@ -203,12 +194,9 @@ class _Generator:
             wanted = property_of(path)
             if count < least or wanted in self._demand.raw:
                 continue
+            self._handing_on = True
             value = self._emit(path)
-            if value.error:
-                self._line(f"if {value.atom}.__class__ is F:")
-                with self._block():
-                    self._line("again(d)")
-                    self._line("continue")
+            self._handing_on = False
             self._guarded[path] = self._known[-1][path] = Value(value.atom, value.null, False)
 
     def _rule(self, rule: Rule, parts: Sequence[Expression], guards: Sequence[Guard]) -> None:
@@ -284,10 +272,10 @@ class _Generator:
                 found = [self._emit(column.value) for column in action.columns]
                 make = self._constant(row_maker(action))
                 made = f"{make}({', '.join(value.atom for value in found)})"
-                self._unless_failed(rule, found, self._put("select", rule, made))
+                self._unless_failed(rule, found, self._put("selected", rule, made))
                 return
             if isinstance(action, Keep):
-                self._line(self._put("keep", rule, "()"))
+                self._line(self._put("kept", rule, "()"))
                 return
             if isinstance(action, Set):
                 found = [self._emit(assignment.value) for assignment in action.values]
@@ -295,7 +283,7 @@ class _Generator:
                     f"({a.root!r}, {self._constant(a.name)}, {value.atom})"
                     for a, value in zip(action.values, found, strict=True)
                 )
-                self._unless_failed(rule, found, self._put("keep", rule, f"({pairs},)"))
+                self._unless_failed(rule, found, self._put("kept", rule, f"({pairs},)"))
                 return
             raise GenerateError(
                 f"rule {rule.name!r}: this engine has no action {type(action).__name__.lower()!r}"
@@ -303,11 +291,11 @@ class _Generator:
         raise GenerateError(f"rule {rule.name!r} puts nothing out")
 
     def _put(self, method: str, rule: Rule, found: str) -> str:
-        sink = self._sinks.setdefault((method, rule.target), f"s{len(self._sinks)}")
-        return f"{sink}(({self._constant(rule.name)}, {found}, f, i))"
+        target, name = self._constant(rule.target), self._constant(rule.name)
+        return f"batch.{method}[{target}].append(({name}, {found}, f, i))"
 
     def _fail(self, rule: Rule, atom: str) -> None:
-        self._line(f"fail(({self._constant(rule.name)}, {atom}.code, f, i))")
+        self._line(f"batch.failed.append(({self._constant(rule.name)}, {atom}.code, f, i))")
 
     def _unless_failed(self, rule: Rule, found: Sequence[Value], statement: str) -> None:
         word = "if"
@@ -368,10 +356,18 @@ class _Generator:
             if isinstance(part, str):
                 name = self._constant(part)
                 self._line(f"if {atom}.__class__ is dict: {atom} = {atom}.get({name})")
-                self._line(f"elif {atom} is not None and {atom}.__class__ is not F: {atom} = TYPE")
+                if self._handing_on:
+                    self._line(f"elif {atom} is not None:")
+                    self._hand_on()
+                else:
+                    test = f"{atom} is not None and {atom}.__class__ is not F"
+                    self._line(f"elif {test}: {atom} = TYPE")
             else:
                 step = self._constant(values.by_index)
                 self._line(f"{atom} = {step}({atom}, {part:d})")
+                if self._handing_on:
+                    self._line(f"if {atom}.__class__ is F:")
+                    self._hand_on()
         atom = self._checked(atom, kind, copy=len(node.parts) == 1)
         return Value(atom, True, kind != "json" or len(node.parts) > 1)
 
@@ -410,7 +406,16 @@ class _Generator:
             self._line(f"if {atom}.__class__ is not dict and {atom} is not None:")
         with self._block():
             self._line(f"{atom} = {self._constant(values.AS[kind])}({atom})")
+            if self._handing_on:
+                self._line(f"if {atom}.__class__ is F:")
+                self._hand_on()
         return atom
+
+    def _hand_on(self) -> None:
+        """Leave the event to the exact function: a property that guards read has a wrong type."""
+        with self._block():
+            self._line("again((e, h, i))")
+            self._line("continue")
 
     def _call(self, node: Call) -> Value:
         match node.function:
