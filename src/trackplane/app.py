@@ -235,6 +235,8 @@ class Application:
                 await asyncio.to_thread(queue.trim, wall_clock())
 
         tasks = [asyncio.create_task(work) for work in (source.run(state), report(), trim())]
+        for task in tasks:
+            task.add_done_callback(lambda _: stopping.set())
         try:
             await serve_collector(
                 collector,
@@ -243,6 +245,9 @@ class Application:
                 started=lambda port: announce(f"collector: http://{settings.host}:{port}"),
                 signals=False,
             )
+            for task in tasks:
+                if task.done():
+                    task.result()  # one that failed ends the process, so that it is started anew
         finally:
             for task in tasks:
                 task.cancel()
@@ -367,7 +372,7 @@ def _configure_logging(level: str) -> None:
             f"log_level {level!r} is unknown", hint="debug, info, warning or error"
         )
     renderer: Any = (
-        structlog.dev.ConsoleRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if sys.stderr.isatty()
         else structlog.processors.JSONRenderer()
     )
@@ -375,6 +380,7 @@ def _configure_logging(level: str) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # Without the values of locals: a token may be among them.
             structlog.processors.format_exc_info,
             renderer,
         ],

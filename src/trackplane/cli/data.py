@@ -139,6 +139,7 @@ def replay(
     if as_json:
         emit_json(answer)
     else:
-        say("  ".join(f"{name} {value}" for name, value in answer.items()))
-    if answer.get("dirty"):
+        became = "  ".join(f"{name} {n}" for name, n in answer["dispositions"].items())
+        say(f"{answer['sent']} of {answer['selected']} sent again: {became or 'nothing'}")
+    if answer["dispositions"].get("dirty"):
         raise typer.Exit(FINDINGS)

@@ -58,6 +58,7 @@ class Worker:
         ]
         threads.append(threading.Thread(target=self._chores, name="chores"))
         following = asyncio.create_task(self._source.run(self._configuration))
+        following.add_done_callback(lambda _: stopping.set())
         for thread in threads:
             thread.start()
         _log.info("worker_started", name=self._name)
@@ -72,10 +73,12 @@ class Worker:
         self._ending.set()
         for thread in threads:
             await asyncio.to_thread(thread.join)
+        if following.done() and not following.cancelled():
+            self._failure = self._failure or following.exception()
         following.cancel()
         _log.info("worker_stopped", name=self._name)
         if self._failure is not None:
-            raise StorageError(f"a consumer ended: {self._failure!r}") from self._failure
+            raise StorageError(f"a part of the worker ended: {self._failure!r}") from self._failure
 
     def statistics(self) -> dict[str, object]:
         """Return the figures that are reported to the control plane."""
