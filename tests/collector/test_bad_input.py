@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
@@ -215,3 +216,32 @@ def test_a_gigabyte_bomb_costs_little_memory() -> None:
     status, megabytes = map(int, run.stdout.split())
     assert status == 413
     assert megabytes < 50
+
+
+def test_an_upload_that_comes_in_one_read_is_not_taken_for_a_head(
+    start: Start, client: httpx.Client
+) -> None:
+    """Head and 200 KiB of body in one packet are one sound request, again and again."""
+    running = start()
+    body = json.dumps(
+        {
+            "header": {},
+            "events": [
+                {"id": f"{n}", "event": "home", "what": {"total": 1, "pad": "x" * 2_000}}
+                for n in range(100)
+            ],
+        }
+    ).encode()
+    head = (
+        f"POST /v1/records HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer tpw_test\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
+        for _ in range(3):
+            connection.sendall(head + body)
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+            connection.settimeout(0.5)
+            with contextlib.suppress(TimeoutError):
+                while connection.recv(65_536):
+                    pass
+            connection.settimeout(10)

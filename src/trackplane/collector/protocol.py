@@ -14,11 +14,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _in_head = True
     _head_bytes = 0
+    _heads = 0
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""
+        heads = self._heads
         super().data_received(data)
-        if self._in_head:
+        # A read in which a head ended may be a whole request: only one without an end counts.
+        if self._in_head and heads == self._heads:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("Request line and headers are too large.")
@@ -26,6 +29,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Go on to the body."""
         self._in_head = False
+        self._heads += 1
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
