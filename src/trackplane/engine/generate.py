@@ -34,8 +34,8 @@ from trackplane.rules.ir import (
     Set,
 )
 
-# Columns of equal length: decoded events, their headers' values, their indexes in the frame.
-Decoded = tuple[list[Any], list[Any], list[int]]
+# Columns of equal length: decoded events, their headers' values, their frames, their indexes in these.
+Decoded = tuple[list[Any], list[Any], list[FrameColumns], list[int]]
 
 
 class GenerateError(TrackplaneError):
@@ -108,12 +108,12 @@ class Runner:
         self._demand = demand
         self._quick = _compiled(*_Generator(rules, demand, quick=True).generate())
 
-    def __call__(self, events: Decoded, frame: FrameColumns, batch: Batch) -> None:
-        """Run the rules over decoded events of one frame."""
-        rest: list[tuple[Any, Any, int]] = []
-        self._quick(zip(*events, strict=True), frame, batch, rest.append)
+    def __call__(self, events: Decoded, batch: Batch) -> None:
+        """Run the rules over decoded events."""
+        rest: list[tuple[Any, Any, FrameColumns, int]] = []
+        self._quick(zip(*events, strict=True), batch, rest.append)
         if rest:
-            self._exact(rest, frame, batch, None)
+            self._exact(rest, batch, None)
 
     @cached_property
     def _exact(self) -> Callable[..., None]:
@@ -158,11 +158,11 @@ class _Generator:
             GenerateError: a rule has an action or function this engine does not know.
         """
         with self._block():
-            self._line("for e, h, i in events:")
+            self._line("for e, h, f, i in events:")
             with self._block():
                 self._body()
                 self._line("pass")
-        self._lines.insert(0, "def run(events, f, batch, again):")
+        self._lines.insert(0, "def run(events, batch, again):")
         return "\n".join(self._lines) + "\n", self._names
 
     def _body(self) -> None:
@@ -414,7 +414,7 @@ class _Generator:
     def _hand_on(self) -> None:
         """Leave the event to the exact function: a property that guards read has a wrong type."""
         with self._block():
-            self._line("again((e, h, i))")
+            self._line("again((e, h, f, i))")
             self._line("continue")
 
     def _call(self, node: Call) -> Value:
