@@ -277,7 +277,7 @@ def stored_events(folder: str) -> int:
 def measure(subject: str, events: int) -> dict[str, Any]:
     requests = [request(events, n) for n in range(BODIES)]
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "serve", subject, folder]
+        command = [sys.executable, "-P", __file__, "serve", subject, folder]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
             assert server.stdout is not None
             port = int(server.stdout.readline())

@@ -1,0 +1,292 @@
+"""Rows into tables, goals and the page `docs/benchmarks.md`. Measures nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]  # {benchmark, case, subject, events, cpu_s, wall_s, peak_mb, ratio, ratio_to}
+
+MEANINGS: Mapping[str, str] = {
+    "engine": (
+        "Rules over events: parse, match, project five fields, NDJSON bytes. Nested events of about"
+        " 923 bytes in frames of 500; every event has rules for its name, or 5 % do. *naive* is"
+        " `orjson` and one compiled lambda a rule, each tried on each event; *naive by event* tries"
+        " only the lambdas of the event's name; *bare decode* is `msgspec` decoding the fields the"
+        " rules read and nothing else, the bound. All put out equal rows. *ratio*: Trackplane's"
+        " events per CPU-second divided by the subject's, so below 1 Trackplane is slower."
+    ),
+    "collector": (
+        "Durable events of HTTP uploads, appended to a disk queue that syncs, beside a bare ASGI app"
+        " on the same server that only reads the body. CPU is the server process's alone; every"
+        " accepted event is then found in the queue. *ratio*: the subject's events per CPU-second"
+        " divided by the bare app's."
+    ),
+    "lake": (
+        "Frames from the queue into committed Parquet: decoded, deduplicated, made into columns,"
+        " written, synced. Beside it `pyarrow` writing the very columns, ready made (the bound), and"
+        " the obvious way, a dict per event. *ratio*: the subject's events per CPU-second divided by"
+        " the bound's."
+    ),
+    "queue": (
+        "Appends of the disk queue beside bare `write` and `fdatasync` of the same bytes in the same"
+        " rounds, turn by turn; an event here is 1 KiB of a batch. *ratio*: the subject's batches per"
+        " second of wall time divided by the bare one's. A shared disk's speed drifts: compare the"
+        " ratios, not the seconds."
+    ),
+    "end_to_end": (
+        "The whole platform, `trackplane up` with two workers, seen from outside. *Row visible*: from"
+        " the HTTP 200 of a single event until a Parquet file that the manifest names gives it to a"
+        " plain DuckDB. *Effective*: from the request that publishes until the API says every node"
+        " runs it. *value* is the median, *p99* the 99th percentile (of 20 or 5 publications: the"
+        " largest). Memory is the sum of resident memory, its highest sample; pages that processes"
+        " share count in each. All events are found stored exactly once afterwards."
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """An aim to report against. The worst row that ``rows`` takes counts; ``figure`` is of a row."""
+
+    text: str
+    benchmark: str
+    aim: float
+    at_least: bool
+    rows: Callable[[Row], bool]
+    figure: Callable[[Row], float]
+
+    def met_by(self, rows: Iterable[Row]) -> tuple[float | None, bool]:
+        """Return the worst figure, None if there is no row, and whether it reaches the aim."""
+        found = [
+            self.figure(row)
+            for row in rows
+            if row["benchmark"] == self.benchmark and self.rows(row)
+        ]
+        if not found:
+            return None, False
+        worst = min(found) if self.at_least else max(found)
+        return worst, worst >= self.aim if self.at_least else worst <= self.aim
+
+
+def _ratio(row: Row) -> float:
+    return float(row["ratio"])
+
+
+def _p99(row: Row) -> float:
+    return float(row["p99"])
+
+
+GOALS = (
+    Goal(
+        text="engine, 1,000 rules: times the naive one's events per CPU-second",
+        benchmark="engine",
+        aim=5,
+        at_least=True,
+        rows=lambda row: row["case"].startswith("1000 rules") and row["subject"] == "naive",
+        figure=_ratio,
+    ),
+    Goal(
+        text="engine, 1,000 rules: share of bare decode's events per CPU-second",
+        benchmark="engine",
+        aim=0.5,
+        at_least=True,
+        rows=lambda row: row["case"].startswith("1000 rules") and row["subject"] == "bare decode",
+        figure=_ratio,
+    ),
+    Goal(
+        text="collector, 50 events a request, validation on: share of the bare app's",
+        benchmark="collector",
+        aim=0.15,
+        at_least=True,
+        rows=lambda row: row["case"].startswith("50 ") and row["subject"].endswith("on"),
+        figure=_ratio,
+    ),
+    Goal(
+        text="lake writer: events per CPU-second",
+        benchmark="lake",
+        aim=150_000,
+        at_least=True,
+        rows=lambda row: row["subject"] == "trackplane raw store",
+        figure=lambda row: float(row["events"] / row["cpu_s"]),
+    ),
+    Goal(
+        text="lake writer: share of pyarrow writing prepared columns",
+        benchmark="lake",
+        aim=0.2,
+        at_least=True,
+        rows=lambda row: row["subject"] == "trackplane raw store",
+        figure=_ratio,
+    ),
+    Goal(
+        text="HTTP 200 to row visible, p99 in ms",
+        benchmark="end_to_end",
+        aim=5_000,
+        at_least=False,
+        rows=lambda row: "row visible" in row["case"],
+        figure=_p99,
+    ),
+    Goal(
+        text="publish to effective, rule and plan, p99 in ms",
+        benchmark="end_to_end",
+        aim=1_000,
+        at_least=False,
+        rows=lambda row: row["case"].startswith("publish "),
+        figure=_p99,
+    ),
+)
+
+
+def machine() -> dict[str, str]:
+    """Return what the figures depend on; no name of a host and no path."""
+    facts = {
+        "processor": platform.processor() or platform.machine(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
+        "python": platform.python_version(),
+        "load before": f"{os.getloadavg()[2]:.1f} (15 minutes' average)",
+    }
+    for file, pattern, name in (
+        ("/proc/cpuinfo", r"model name\s*: (.+)", "processor"),
+        ("/proc/meminfo", r"MemTotal:\s*(\d+) kB", "memory"),
+    ):
+        try:
+            found = re.search(pattern, Path(file).read_text(encoding="utf-8"))
+        except OSError:
+            continue
+        if found:
+            text = found[1]
+            facts[name] = f"{int(text) / 2**20:.1f} GiB" if name == "memory" else text
+    return facts
+
+
+def document(rows: list[Row], *, measured: str, machine: Mapping[str, str]) -> dict[str, Any]:
+    """Return what `docs/benchmarks.json` holds: the machine, the goals and every row."""
+    goals = []
+    for goal in GOALS:
+        figure, met = goal.met_by(rows)
+        goals.append(
+            {
+                "goal": goal.text,
+                "aim": goal.aim,
+                "at_least": goal.at_least,
+                "measured": None if figure is None else round(figure, 3),
+                "met": met,
+            }
+        )
+    return {"measured": measured, "machine": dict(machine), "goals": goals, "rows": rows}
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """Return the page of a document."""
+    facts = ", ".join(f"{name} {text}" for name, text in found["machine"].items())
+    lines = [
+        "# Benchmarks",
+        "",
+        "<!-- Made by `make bench` from docs/benchmarks.json. -->",
+        "",
+        (
+            f"Measured {found['measured']} on one machine: {facts}. Figures of another machine"
+            " differ; the ratios to what stands beside Trackplane, doing the same work in the same"
+            " run, differ least. Rows in which Trackplane loses are listed like the others, marked"
+            " ▼. Repeat them with `make bench`, or one with `python -m benchmarks engine`."
+        ),
+        "",
+        "## Goals",
+        "",
+        "Aims to report against, not gates. Where several rows count, the worst is shown.",
+        "",
+    ]
+    rows = []
+    for goal in found["goals"]:
+        sign, figure = ("≥" if goal["at_least"] else "≤"), goal["measured"]
+        verdict = "reached" if goal["met"] else "**missed**"
+        rows.append(
+            [
+                goal["goal"],
+                f"{sign} {number(goal['aim'])}",
+                number(figure),
+                "not measured" if figure is None else verdict,
+            ]
+        )
+    lines += markdown(["goal", "aim", "measured", ""], rows)
+    by_name: dict[str, list[Row]] = {}
+    for row in found["rows"]:
+        by_name.setdefault(row["benchmark"], []).append(row)
+    for name, group in by_name.items():
+        lines += ["", f"## {name.replace('_', ' ').capitalize()}", "", MEANINGS.get(name, ""), ""]
+        lines += markdown(*cells(group))
+    return "\n".join(lines) + "\n"
+
+
+def tables(rows: list[Row]) -> list[str]:
+    """Return the rows as lines for a terminal."""
+    lines = []
+    by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        by_name.setdefault(row["benchmark"], []).append(row)
+    for name, group in by_name.items():
+        head, body = cells(group)
+        widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
+        lines += ["", name]
+        lines += [
+            "  ".join(
+                cell.ljust(width) if index < 2 else cell.rjust(width)
+                for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in (head, *body)
+        ]
+    return lines
+
+
+def cells(group: list[Row]) -> tuple[list[str], list[list[str]]]:
+    """Return head and cells of one benchmark's table; columns that no row fills are left out."""
+    columns: list[tuple[str, Callable[[Row], str]]] = [
+        ("case", lambda row: row["case"]),
+        ("subject", lambda row: row["subject"]),
+        ("value", lambda row: f"{number(row.get('value'))} {row.get('unit') or ''}".strip()),
+        ("p99", lambda row: number(row.get("p99"))),
+        ("events", lambda row: number(row.get("events"))),
+        ("CPU s", lambda row: number(row.get("cpu_s"))),
+        ("wall s", lambda row: number(row.get("wall_s"))),
+        ("events/CPU-s", _rate),
+        ("peak MiB", lambda row: number(row.get("peak_mb"))),
+        ("ratio", lambda row: number(row.get("ratio")) + (" ▼" if loses(row) else "")),
+    ]
+    body = [[column(row) for _, column in columns] for row in group]
+    used = [n for n, _ in enumerate(columns) if any(line[n] for line in body)]
+    return [columns[n][0] for n in used], [[line[n] for n in used] for line in body]
+
+
+def _rate(row: Row) -> str:
+    if not row.get("events") or not row.get("cpu_s") or row.get("value") is not None:
+        return ""
+    return number(round(row["events"] / row["cpu_s"]))
+
+
+def loses(row: Row) -> bool:
+    """Say whether Trackplane is slower than what a row compares it with."""
+    ratio, other, subject = row.get("ratio"), row.get("ratio_to"), row["subject"]
+    if ratio is None or (other == subject and row["benchmark"] != "engine"):
+        return False
+    ours = row["benchmark"] == "engine" or subject.startswith(("trackplane", "collector"))
+    return ours and float(ratio) < 1
+
+
+def number(value: float | None) -> str:
+    """Return a number for people; three digits are enough below a hundred."""
+    if value is None:
+        return ""
+    if isinstance(value, int) or abs(value) >= 1000 or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Return a Markdown table's lines."""
+    return ["| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows)]
