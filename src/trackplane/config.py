@@ -27,6 +27,7 @@ FREE_VARIABLES: Final[Mapping[str, str]] = {
     "TRACKPLANE_TEST_SCALE": "factor on the kills and examples of the test suites",
     "TRACKPLANE_REQUIRE_CONSOLE": "1: building a wheel without the console is an error",
     "TRACKPLANE_CONSOLE_URL": "address of the platform that the browser tests drive",
+    "TRACKPLANE_API": "control plane address for the console's development server",
 }
 
 T = TypeVar("T", bound=msgspec.Struct)
