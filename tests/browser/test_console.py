@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,11 @@ from trackplane.control.console import STATIC
 from trackplane.demo.check import documents
 from trackplane.demo.example import example_text
 from trackplane.demo.platform import Platform
+from trackplane.demo.sessions import generated
+from trackplane.demo.traffic import replay
 
 _ROOT = Path(__file__).parents[2]
 _SCRIPT = _ROOT / "console" / "e2e" / "run.mjs"
-_PAGES = ("/", "/search", "/product", "/cart")
 
 
 @pytest.mark.browser
@@ -39,9 +42,11 @@ def test_the_console_does_its_jobs_in_a_browser(tmp_path: Path) -> None:
     with Platform(tmp_path) as platform:
         key = _set_up(platform)
         platform.wait_ready()
-        _send(platform, key, [_event(number) for number in range(400)])
+        events = _events()
+        for _ in range(8):
+            _send(platform, key, list(islice(events, 50)))
         _wait_until_stored(platform)
-        with _traffic(platform, key):
+        with _traffic(platform, key, events):
             answer = subprocess.run(
                 [node, str(_SCRIPT)],
                 env=os.environ
@@ -71,29 +76,24 @@ def _set_up(platform: Platform) -> str:
     return str(platform.call("POST", "/apps/shop/keys", json={"env": "prod"})["key"])
 
 
-def _event(number: int) -> dict[str, Any]:
-    now = time.time_ns() // 1_000_000
-    who = {"user_id": f"user_{number % 37:03}", "session_id": f"session_{number % 61:03}"}
-    event: dict[str, Any] = {
-        "id": f"browser_{number:06}",
-        "when": {"client": now},
-        "who": who,
-        "where": {"page": _PAGES[number % len(_PAGES)]},
-        "how": {"platform": "mobile", "app_version": "9.2.0"},
-    }
-    if number % 20 == 7:  # against the plan: kept with violations
-        event |= {"event": "purchase", "what": {"total": {"value": "12", "currency": "EUR"}}}
-    elif number % 5 == 0:
-        what = {
-            "order_id": f"ORD-{10_000 + number}",
-            "total": {"value": round(9.5 + number % 90, 2), "currency": "SGD"},
-            "items": [{"sku": "ABC-1234", "quantity": 1 + number % 3, "price": 9.5}],
-            "item_count": 1,
-        }
-        event |= {"event": "purchase", "what": what}
-    else:
-        event |= {"event": ("home", "product_view", "add_to_cart")[number % 3], "what": {}}
-    return event
+def _events() -> Iterator[dict[str, Any]]:
+    """Yield the example's made-up sessions without end; every sixteenth event breaks its plan."""
+    sessions = generated(300)
+    for round_ in count():
+        for number, planned in enumerate(replay(sessions, round_=round_, today=date(2026, 1, 1))):
+            event: dict[str, Any] = {
+                "id": planned.id,
+                "event": planned.name,
+                "when": {"client": time.time_ns() // 1_000_000},
+                "who": {"user_id": planned.user, "session_id": planned.session},
+                "where": {"page": planned.page},
+                "how": {"platform": planned.platform, "app_version": "9.2.0"},
+                "what": planned.what,
+            }
+            if number % 16 == 7:
+                event["event"] = "purchase"
+                event["what"] = {"order_id": 17, "total": {"value": "12", "currency": "EUR"}}
+            yield event
 
 
 def _send(platform: Platform, key: str, events: list[dict[str, Any]]) -> None:
@@ -122,18 +122,16 @@ def _wait_until_stored(platform: Platform) -> None:
 
 
 @contextmanager
-def _traffic(platform: Platform, key: str) -> Iterator[None]:
+def _traffic(platform: Platform, key: str, events: Iterator[dict[str, Any]]) -> Iterator[None]:
     """Send ten events five times a second until the block ends."""
     done = threading.Event()
 
     def send() -> None:
-        number = 1_000
         while not done.wait(0.2):
             try:
-                _send(platform, key, [_event(number + index) for index in range(10)])
+                _send(platform, key, list(islice(events, 10)))
             except httpx.HTTPError:
                 continue
-            number += 10
 
     sender = threading.Thread(target=send, name="traffic", daemon=True)
     sender.start()

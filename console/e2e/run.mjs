@@ -1,0 +1,247 @@
+/**
+ * The console in Chromium, against a platform that runs and takes traffic.
+ *
+ * TRACKPLANE_CONSOLE_URL, TRACKPLANE_TOKEN: the platform. SCREENSHOTS=1: new pictures in docs/screenshots.
+ * tests/browser/test_console.py starts the platform and calls this.
+ */
+import { must, withBrowser } from "./browser.mjs";
+
+const base = process.env.TRACKPLANE_CONSOLE_URL;
+const token = process.env.TRACKPLANE_TOKEN;
+must(base && token, "set TRACKPLANE_CONSOLE_URL and TRACKPLANE_TOKEN");
+
+const number = (text) => Number(text.replaceAll(/[^\d.]/g, ""));
+const call = async (method, path, body, headers = {}) => {
+  const answer = await fetch(`${base}/api/v1${path}`, {
+    method,
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json", ...headers },
+    body: body && JSON.stringify(body),
+  });
+  must(answer.ok, `${method} ${path}: ${answer.status} ${await answer.clone().text()}`);
+  return answer.json();
+};
+
+await withBrowser(async (driver) => {
+  const { page } = driver;
+  const button = (name) => page.getByRole("button", { name });
+  const go = (path) => page.locator(`nav a[href="${path}"]`).click();
+  const heading = (name) => page.getByRole("heading", { level: 1, name }).waitFor();
+  const editor = page.locator('.cm-content[aria-label="Rule source"]');
+  const write = async (text) => {
+    await editor.click();
+    await page.keyboard.press("Control+a");
+    await page.keyboard.insertText(text);
+    await page.keyboard.press("Escape"); // typing offers completions, which would stand over the text
+  };
+
+  await driver.step("a wrong token is refused in words", async () => {
+    await page.goto(base);
+    await page.getByLabel("Token", { exact: true }).fill("tpt_wrong");
+    await button("Sign in").click();
+    await page.getByText("This token is not known here.").waitFor();
+    await driver.accessible("sign-in");
+    await driver.picture("sign-in");
+  });
+
+  await driver.step("a right token signs in, by keyboard alone", async () => {
+    await page.getByLabel("Token", { exact: true }).fill(token);
+    await page.keyboard.press("Enter");
+    await heading("Home");
+    must(!page.url().includes("tpt_"), "the token is in the address");
+    must(await page.evaluate(() => !document.cookie && !JSON.stringify(localStorage).includes("tpt_")), "the token is kept outside the tab");
+  });
+
+  await driver.step("Home shows what flows, and its ledger adds up", async () => {
+    await page.locator("[data-kind=stored]").first().waitFor();
+    await page.waitForFunction(() => /[1-9]/.test(document.querySelector("[data-kind=stored]").textContent));
+    const kinds = ["transmitted", "stored", "dirty", "dropped", "deduplicated", "refused", "retry"];
+    // One reading of the page: figures change every two seconds.
+    const [transmitted, ...terms] = await page.evaluate((wanted) => wanted.map((kind) => document.querySelector(`[data-kind=${kind}]`).textContent), kinds).then((all) => all.map(number));
+    must(transmitted > 300, `only ${transmitted} events were transmitted`);
+    must(terms.reduce((total, term) => total + term, 0) === transmitted, `${transmitted} is not the sum of ${terms.join(" + ")}`);
+    must(terms[1] > 0, "the broken events are not counted as dirty");
+    await page.getByText("worker-1").waitFor();
+    await page.getByText("Flowing", { exact: true }).waitFor();
+    await page.locator("canvas").waitFor();
+    if (process.env.SCREENSHOTS) await page.waitForTimeout(20_000); // a chart with a line in it
+    await driver.accessible("Home");
+    await driver.picture("home");
+  });
+
+  await driver.step("Live shows events as they arrive, with violations", async () => {
+    await go("/live");
+    await heading("Live");
+    await page.getByText(/\d violation/).first().waitFor();
+    await page.getByText("event_missing").first().waitFor();
+    await page.waitForFunction(() => Number.parseFloat(document.querySelector("[data-testid=live-rate]").textContent) > 0);
+  });
+
+  await driver.step("Live stands still while paused, and goes on", async () => {
+    await button(/Pause/).click();
+    const first = await page.locator(".tp-live tbody tr").first().innerText();
+    await page.getByText(/Paused · [1-9]\d* passed by/).waitFor();
+    must((await page.locator(".tp-live tbody tr").first().innerText()) === first, "rows changed while paused");
+    await page.locator(".tp-live tr[data-flawed] button").first().click();
+    await page.locator("pre", { hasText: "violations" }).first().waitFor();
+    await driver.accessible("Live");
+    await driver.picture("live");
+    await page.locator(".tp-live tr[data-flawed] button").first().click();
+    await button(/Resume/).click();
+    await page.waitForFunction((old) => document.querySelector(".tp-live tbody tr").innerText !== old, first);
+  });
+
+  await driver.step("Live filters by text, event and violations", async () => {
+    await page.getByLabel("Any text").fill("event_missing");
+    await page.waitForFunction(() => {
+      const rows = [...document.querySelectorAll(".tp-live tbody tr")];
+      return rows.length > 0 && rows.every((row) => row.textContent.includes("event_missing"));
+    });
+    await page.getByLabel("Any text").fill("");
+    await page.getByRole("switch", { name: "Only with violations" }).click({ force: true });
+    await page.waitForFunction(() => {
+      const rows = [...document.querySelectorAll(".tp-live tbody tr")];
+      return rows.length > 0 && rows.every((row) => row.hasAttribute("data-flawed") || row.hasAttribute("data-dirty"));
+    });
+  });
+
+  await driver.step("Rules are listed and one is opened", async () => {
+    await go("/rules");
+    await heading("Rules");
+    await page.getByRole("link", { name: "purchases" }).waitFor();
+    await driver.accessible("Rules");
+    await driver.picture("rules");
+    await page.getByRole("link", { name: "trouble" }).click();
+    await editor.waitFor();
+  });
+
+  const { source } = await call("GET", "/rules/trouble");
+  const better = source.replace('"checkout_bug"', '"checkout_bug", "support_chat"');
+  must(better !== source, "the example rule is not as this test expects it");
+
+  await driver.step("an error is shown in place, with a hint, and cannot be published", async () => {
+    await write(source.replace("where: event in", "where: evnt in"));
+    await page.locator(".cm-lintRange-error", { hasText: "evnt" }).waitFor();
+    await page.getByText("did you mean 'event'?").first().waitFor();
+    must(await button(/Publish/).isDisabled(), "a rule with an error can be published");
+    await driver.accessible("the rule editor");
+    await driver.picture("rule-finding");
+    await page.locator(".tp-finding").first().click();
+    must(await editor.evaluate((content) => content.contains(document.activeElement)), "a finding does not lead into the editor");
+  });
+
+  await driver.step("a mended rule is published by keyboard and is effective on every node", async () => {
+    await write(better);
+    await page.getByText("Checked: types, plan and tests are fine").waitFor();
+    await page.keyboard.press("Control+Enter");
+    await page.getByText(/Effective on (\d+) of \1 nodes in [\d.]+ m?s/).waitFor();
+    must((await call("GET", "/rules/trouble")).source === better, "what was published is not what was written");
+    await driver.accessible("a published rule");
+    await driver.picture("rule-published");
+  });
+
+  await driver.step("when somebody was faster both sides are shown, and nothing is overwritten", async () => {
+    await write(`${better}\n# mine\n`);
+    const now = await call("GET", "/rules/trouble");
+    await call("PUT", "/rules/trouble", { source: `${better}\n# theirs\n` }, { "If-Match": `"${now.etag}"` });
+    await page.getByText("Checked: types, plan and tests are fine").waitFor();
+    await button(/Publish/).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("Somebody was faster").waitFor();
+    await dialog.getByText("# theirs").waitFor();
+    await dialog.getByText("# mine").waitFor();
+    must((await call("GET", "/rules/trouble")).source.includes("# theirs"), "their rule was overwritten");
+    await page.waitForTimeout(300); // the dialog fades in: half-transparent text has no contrast yet
+    await driver.accessible("the conflict");
+    await driver.picture("rule-conflict");
+    await dialog.getByRole("button", { name: "Take theirs" }).click();
+    await page.locator(".cm-line", { hasText: "# theirs" }).waitFor();
+  });
+
+  await driver.step("a new rule is published and withdrawn", async () => {
+    await go("/rules");
+    await button("New rule").click();
+    await editor.waitFor();
+    await write('rule: browser_test\nfrom: events\napps: [shop]\nwhere: event == "error_page"\nselect:\n  id: id\n  event: event\n  reason: \'"made in the browser"\'\n  page: where.page\nto: shop.trouble\nowner: team:checkout\n');
+    await page.getByText("Checked: types, plan and tests are fine").waitFor();
+    await button(/Publish/).click();
+    await page.getByText(/Effective on (\d+) of \1 nodes/).waitFor();
+    await button("Delete").first().click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("link", { name: "trouble" }).waitFor();
+    await page.getByRole("link", { name: "browser_test" }).waitFor({ state: "detached" });
+  });
+
+  await driver.step("Events finds a planned event and shows what it carries", async () => {
+    await go("/events");
+    await page.getByPlaceholder("Search names, titles, owners, tags").fill("purchase");
+    await page.getByText("purchase", { exact: true }).first().click();
+    await page.getByText("order_id").first().waitFor();
+    await page.waitForTimeout(300);
+    await driver.accessible("Events");
+    await driver.picture("events");
+    await page.keyboard.press("Escape");
+  });
+
+  await driver.step("Query runs a SELECT, and says in words why another is refused", async () => {
+    await go("/query");
+    await button(/Run/).click();
+    await page.getByRole("cell", { name: "purchase", exact: true }).waitFor();
+    await driver.accessible("Query");
+    await driver.picture("query");
+    await page.locator('.cm-content[aria-label="SQL"]').click();
+    await page.keyboard.press("Control+a");
+    await page.keyboard.insertText("copy events to 'x'");
+    await page.keyboard.press("Control+Enter");
+    await page.getByRole("alert").getByText(/not allowed|SELECT/).first().waitFor();
+  });
+
+  await driver.step("Dirty groups what failed alike and shows the client's bytes", async () => {
+    await go("/dirty");
+    await page.getByText("event_missing").first().click();
+    await page.getByText(/browser_|broken_|no name/).first().waitFor();
+    await driver.accessible("Dirty");
+    await driver.picture("dirty");
+  });
+
+  await driver.step("an address that leads nowhere says so", async () => {
+    await page.goto(`${base}/nowhere`);
+    await heading("There is nothing here");
+  });
+
+  await driver.step("every page is accessible in the dark, in Chinese", async () => {
+    await go("/");
+    await button("Language").click();
+    await page.getByRole("menuitem", { name: "中文" }).click();
+    await heading("首页");
+    await driver.picture("home-zh");
+    await button("深色").click();
+    await page.waitForFunction(() => document.documentElement.dataset.mantineColorScheme === "dark");
+    await page.locator("[data-kind=stored]").first().waitFor();
+    await page.waitForTimeout(400); // colours change gradually
+    await driver.accessible("Home, dark");
+    await driver.picture("home-dark-zh");
+    for (const [path, ready] of [["/live", ".tp-live tbody tr"], ["/rules", "a[href='/rules/edit/purchases']"], ["/events", "table"], ["/query", ".cm-content"], ["/dirty", "table"]]) {
+      await go(path);
+      await page.locator(ready).first().waitFor();
+      await driver.accessible(`${path}, dark`);
+      if (path === "/live") await driver.picture("live-dark-zh");
+    }
+    await go("/rules");
+    await page.locator("a[href='/rules/edit/purchases']").click();
+    await page.locator(".cm-content").waitFor();
+    await driver.accessible("the rule editor, dark");
+    await driver.picture("rule-dark-zh");
+  });
+
+  await driver.step("language and colours outlast a reload; signing out forgets the token", async () => {
+    await page.reload();
+    await page.waitForFunction(() => document.documentElement.lang === "zh-CN" && document.documentElement.dataset.mantineColorScheme === "dark");
+    await button("退出登录").or(button("退出")).click();
+    await page.locator("input[type=password]").waitFor();
+    must(await page.evaluate(() => sessionStorage.length === 0), "the token outlasts signing out");
+    await driver.accessible("sign-in, dark");
+  });
+
+  must(driver.problems.length === 0, `problems on the way:\n${driver.problems.join("\n")}`);
+  console.log("the console does its jobs");
+});
