@@ -282,12 +282,13 @@ class Application:
             for topic in LANE_TOPICS
             for number in range(self.settings.collector.partitions)
         ]
-        member = f"{name}-{os.getpid()}"
+        # By name, not by process: one that was killed takes its partitions up again at once.
+        # Should two ever run under one name, the commit's compare-and-set keeps them apart.
         consumers = [
             Consumer(
                 stage,
                 queue=queue,
-                member=member,
+                member=name,
                 partitions=partitions,
                 settings=settings,
                 clock=wall_clock,

@@ -134,6 +134,7 @@ def platform(tmp_path, messages):
     platform.stop()
 
 
+@pytest.mark.faults
 @pytest.mark.integration
 @pytest.mark.timeout(180 * SCALE)
 def test_killed_workers_lose_and_double_nothing(platform):
@@ -153,6 +154,7 @@ def test_killed_workers_lose_and_double_nothing(platform):
     platform.check()
 
 
+@pytest.mark.faults
 @pytest.mark.integration
 @pytest.mark.timeout(180 * SCALE)
 def test_a_paused_worker_that_lost_its_partitions_harms_nobody(platform):
