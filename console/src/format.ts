@@ -51,8 +51,8 @@ export function timeOfDay(ms: number): string {
 }
 
 /** Date and time, local, in the reader's language. */
-export const moment = (ms: number, locale: Locale): string =>
-  new Intl.DateTimeFormat(TAGS[locale], { dateStyle: "medium", timeStyle: "medium" }).format(ms);
+export const moment = (ms: number, locale: Locale, timeStyle: "medium" | "short" = "medium"): string =>
+  new Intl.DateTimeFormat(TAGS[locale], { dateStyle: "medium", timeStyle }).format(ms);
 
 /** A text of the plan: one for all languages, or one per language. */
 export function localised(text: string | Record<string, string> | null | undefined, locale: Locale): string {

@@ -12,6 +12,8 @@ export const theme = createTheme({
   headings: { fontWeight: "650" },
   components: {
     Tooltip: { defaultProps: { withArrow: true, openDelay: 250 } },
+    Drawer: { defaultProps: { styles: { content: { background: "var(--tp-surface)" }, header: { background: "var(--tp-surface)" } } } },
+    Modal: { defaultProps: { styles: { content: { background: "var(--tp-surface)" }, header: { background: "var(--tp-surface)" } } } },
     Badge: { defaultProps: { radius: "sm", tt: "none", fw: 600 } },
   },
 });

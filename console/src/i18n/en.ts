@@ -122,7 +122,7 @@ export const en = {
   "home.received.help": "Events a second that collectors answered, retries included, over the last 10 s.",
   "home.reconciled.equal": "Adds up: the collectors counted the same {received}",
   "home.reconciled.restarted": "Collectors that run now counted {received} since they started",
-  "home.reconciled.under_way": "The collectors counted {received}: {rest} on their way to the lake",
+  "home.reconciled.under_way": "The collectors counted {received}; the two meet when nothing is on its way",
   "home.remarks": "Among them:",
   "home.rule_failures": "Stored events that rules failed on",
   "home.ruleset": "Ruleset",

@@ -124,7 +124,7 @@ export const zh: Record<keyof typeof en, string> = {
   "home.received.help": "采集器最近 10 秒每秒应答的事件数，含重试。",
   "home.reconciled.equal": "账目相符：采集器同样计得 {received}",
   "home.reconciled.restarted": "当前采集器自启动以来计得 {received}",
-  "home.reconciled.under_way": "采集器计得 {received}：{rest} 条正在入湖",
+  "home.reconciled.under_way": "采集器计得 {received}；没有在途事件时两者相等",
   "home.remarks": "其中：",
   "home.rule_failures": "规则处理失败的已入库事件",
   "home.ruleset": "规则集",

@@ -81,7 +81,7 @@ function Flow({ status, history }: { status: Status; history: Sample[] }) {
           {t("home.lost.about", { trimmed: count(lost.trimmed, locale), corrupt: count(lost.corrupt, locale) })}
         </Alert>
       )}
-      <SimpleGrid cols={{ base: 2, md: 3, xl: 6 }} spacing="sm">
+      <SimpleGrid cols={{ base: 2, md: 3, lg: 6 }} spacing="sm">
         <Figure label={t("home.received")} value={rate(status.rates.received_per_s, locale)} unit={t("unit.per_s")} help={t("home.received.help")} />
         <Figure label={t("home.stored")} value={stored === null ? "–" : rate(stored, locale)} unit={t("unit.per_s")} help={t("home.stored.help")} />
         <Figure

@@ -37,11 +37,13 @@ export function RateChart({ history }: { history: readonly Sample[] }) {
     const received = dark ? "#91a7ff" : "#3b5bdb";
     const stored = dark ? "#38d9a9" : "#099268";
     const end = history.at(-1)?.at ?? 0;
+    const begin = Math.max(end - SHOWN_MS, Math.min(history[0]?.at ?? end, end - 60_000));
+    const fontFamily = getComputedStyle(document.body).fontFamily;
     const line = { type: "line" as const, showSymbol: false, lineStyle: { width: 2 }, animation: false };
     chart.current?.setOption({
       aria: { enabled: true, label: { description: t("home.rates.about") } },
       color: [received, stored],
-      textStyle: { fontFamily: "inherit" },
+      textStyle: { fontFamily },
       grid: { left: 8, right: 12, top: 34, bottom: 4, containLabel: true },
       legend: { top: 0, left: 0, icon: "roundRect", itemWidth: 12, itemHeight: 4, textStyle: { color: ink, fontSize: 12 } },
       tooltip: {
@@ -53,7 +55,7 @@ export function RateChart({ history }: { history: readonly Sample[] }) {
       },
       xAxis: {
         type: "time",
-        min: end - SHOWN_MS,
+        min: begin,
         max: end,
         axisLine: { lineStyle: { color: grid } },
         axisLabel: { color: ink, fontSize: 11, hideOverlap: true, formatter: "{HH}:{mm}:{ss}" },

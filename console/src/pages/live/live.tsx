@@ -1,5 +1,5 @@
 /** Live: what is arriving now, with what is wrong with it. */
-import { Alert, Autocomplete, Badge, Button, Group, Kbd, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
+import { Autocomplete, Badge, Button, Group, Kbd, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue, useHotkeys } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { memo, useCallback, useMemo, useState } from "react";
@@ -126,9 +126,9 @@ export function LivePage() {
           )}
         </section>
         {paused && found.length > 0 && (
-          <Alert color="gray" variant="outline" py={8}>
-            <Text fz="sm">{t("live.paused.about")}</Text>
-          </Alert>
+          <Text fz="sm" c="dimmed">
+            {t("live.paused.about")}
+          </Text>
         )}
       </Stack>
     </>
@@ -167,7 +167,7 @@ const Row = memo(function Row({ event, open, toggle }: { event: LiveEvent; open:
         <td>
           <Group gap={6} wrap="nowrap">
             {event.kind === "dirty" && (
-              <Badge color="orange" variant="filled" styles={{ root: { background: "var(--mantine-color-orange-9)" } }}>
+              <Badge color="orange" variant="filled" styles={{ root: { background: "#b54708" } }}>
                 {t("live.dirty")}
               </Badge>
             )}

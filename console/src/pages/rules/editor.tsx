@@ -3,7 +3,7 @@ import { Alert, Badge, Button, Group, Kbd, Modal, Stack, Tabs, Text, UnstyledBut
 import { useDebouncedValue, useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate, useParams } from "@tanstack/react-router";
-import { useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { api, ApiError, data, type Finding, type Schemas } from "../../api/client";
 import { appsQuery, datasetsQuery, eventsQuery, ruleQuery, ruleVersionsQuery, sessionQuery } from "../../api/queries";
 import { CodeEditor, type CodeEditorHandle } from "../../components/code-editor";
@@ -38,6 +38,8 @@ export function RulePage() {
   return <Editor key={rule} rule={found.data} />;
 }
 
+const publishedKey = (rule: string): string[] => ["published", rule];
+
 interface Conflict {
   theirs: Rule | undefined;
 }
@@ -49,7 +51,11 @@ function Editor({ rule: first, template = "" }: { rule?: Rule; template?: string
   const session = useQuery(sessionQuery).data;
   const [rule, setRule] = useState(first);
   const [source, setSource] = useState(first?.source ?? template);
-  const [number, setNumber] = useState<number>();
+  const [number, setNumber] = useState(() => (first ? cache.getQueryData<number>(publishedKey(first.rule)) : undefined));
+  useEffect(() => {
+    if (first) return () => cache.removeQueries({ queryKey: publishedKey(first.rule) });
+    return undefined;
+  }, [cache, first]);
   const [conflict, setConflict] = useState<Conflict>();
   const [asking, { open: ask, close: unask }] = useDisclosure();
   const editor = useRef<CodeEditorHandle>(null);
@@ -85,7 +91,12 @@ function Editor({ rule: first, template = "" }: { rule?: Rule; template?: string
       cache.setQueryData(ruleQuery(published.rule).queryKey, published);
       void cache.invalidateQueries({ queryKey: ["rules"], exact: true });
       void cache.invalidateQueries({ queryKey: ruleVersionsQuery(published.rule).queryKey });
-      if (!rule) window.history.replaceState(window.history.state, "", `/rules/edit/${encodeURIComponent(published.rule)}`);
+      if (!rule) {
+        // The page of the rule is another one: it goes on watching what this one published.
+        leaving.current = true;
+        cache.setQueryData(publishedKey(published.rule), published.number);
+        void navigate({ to: "/rules/edit/$rule", params: { rule: published.rule }, replace: true });
+      }
     },
     onError: async (error) => {
       if (!(error instanceof ApiError) || error.status !== 412 || !rule) return;
@@ -332,7 +343,7 @@ function Versions({ rule, use }: { rule: string; use: (source: string) => void }
                 {moment(version.created_at, locale)} · {version.created_by}
               </Text>
             </div>
-            <Button size="compact-xs" variant="default" onClick={() => use(version.source)}>
+            <Button size="compact-xs" variant="default" onClick={() => use(version.source)} style={{ flex: "none" }}>
               {t("rule.version.use")}
             </Button>
           </Group>

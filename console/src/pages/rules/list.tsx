@@ -58,12 +58,9 @@ export function RulesPage() {
         header: t("rules.updated"),
         value: (rule) => rule.updated_at,
         cell: (rule) => (
-          <>
-            {moment(rule.updated_at, locale)}{" "}
-            <Text span fz="xs" c="dimmed">
-              {rule.updated_by}
-            </Text>
-          </>
+          <span className="tp-num" title={rule.updated_by}>
+            {moment(rule.updated_at, locale, "short")}
+          </span>
         ),
       },
     ],
@@ -119,7 +116,7 @@ export function RuleStatus({ status }: { status: Rule["status"] }) {
   const { t } = useText();
   const colour = status === "published" ? "teal" : "red";
   return (
-    <Badge variant="outline" color={colour} c="var(--mantine-color-text)" leftSection={<span className="tp-dot" style={{ background: `var(--mantine-color-${colour}-6)` }} />}>
+    <Badge variant="outline" color={colour} c="var(--mantine-color-text)" miw="max-content" leftSection={<span className="tp-dot" style={{ background: `var(--mantine-color-${colour}-6)` }} />}>
       {t(`rules.status.${status}`)}
     </Badge>
   );
