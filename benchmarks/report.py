@@ -15,7 +15,7 @@ Row = dict[str, Any]  # {benchmark, case, subject, events, cpu_s, wall_s, peak_m
 MEANINGS: Mapping[str, str] = {
     "engine": (
         "Rules over events: parse, match, project five fields, NDJSON bytes. Nested events of about"
-        " 923 bytes in frames of 500; every event has rules for its name, or 5 % do. *naive* is"
+        " 923 bytes in frames of 500; every event has five rules for its name (*dense*: 20), or only 5 % have any. *naive* is"
         " `orjson` and one compiled lambda a rule, each tried on each event; *naive by event* tries"
         " only the lambdas of the event's name; *bare decode* is `msgspec` decoding the fields the"
         " rules read and nothing else, the bound. All put out equal rows. *ratio*: Trackplane's"
