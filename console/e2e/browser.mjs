@@ -18,7 +18,6 @@ export async function withBrowser(test) {
     headless: true,
     args: FLAGS,
     viewport: { width: 1360, height: 900 },
-    deviceScaleFactor: process.env.SCREENSHOTS ? 1.5 : 1,
     locale: "en-GB",
     colorScheme: "light",
     reducedMotion: "reduce",

@@ -213,6 +213,7 @@ await withBrowser(async (driver) => {
     await button("Language").click();
     await page.getByRole("menuitem", { name: "中文" }).click();
     await heading("首页");
+    if (process.env.SCREENSHOTS) await page.waitForTimeout(20_000);
     await driver.picture("home-zh");
     await button("深色").click();
     await page.waitForFunction(() => document.documentElement.dataset.mantineColorScheme === "dark");

@@ -96,10 +96,18 @@ def _events() -> Iterator[dict[str, Any]]:
             yield event
 
 
+# What real clients get wrong; none of it can be read as an event.
+_BROKEN = (
+    '{"id":"broken_%s","what":{"note":"no name"}}',
+    '{"id":"broken_%s","event":"home","what":{"price":1e999}}',
+    '{"id":"broken_%s","event":"search","what":{"query":"\\ud83d"}}',
+)
+
+
 def _send(platform: Platform, key: str, events: list[dict[str, Any]]) -> None:
-    """Send one upload: these events, and one without a name, which becomes dirty."""
+    """Send one upload: these events, and a broken one, which becomes dirty."""
     bodies = [json.dumps(event) for event in events]
-    bodies += ['{"id":"broken_%s","what":{"note":"no name"}}' % events[0]["id"]]  # noqa: UP031
+    bodies.append(_BROKEN[len(bodies[0]) % len(_BROKEN)] % events[0]["id"])
     body = '{"header":{"how":{"sdk":"browser-test/1"}},"events":[' + ",".join(bodies) + "]}"
     answer = httpx.post(
         f"{platform.collector_url}/v1/records",
