@@ -140,6 +140,6 @@ export function storedRate(history: readonly Sample[], index: number): number | 
   let first = index;
   while (first > 0 && sample.at - (history[first]?.at ?? 0) < WINDOW_MS) first -= 1;
   const before = history[first];
-  if (!before || sample.at - before.at < 1_000) return null;
+  if (!before || sample.at - before.at < 4_000) return null; // too short to tell
   return ((sample.stored - before.stored) * 1_000) / (sample.at - before.at);
 }
