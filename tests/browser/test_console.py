@@ -25,37 +25,42 @@ from trackplane.demo.platform import Platform
 from trackplane.demo.sessions import generated
 from trackplane.demo.traffic import replay
 
-_ROOT = Path(__file__).parents[2]
-_SCRIPT = _ROOT / "console" / "e2e" / "run.mjs"
+_SCRIPTS = Path(__file__).parents[2] / "console" / "e2e"
 
 
 @pytest.mark.browser
 @pytest.mark.timeout(300)
 def test_the_console_does_its_jobs_in_a_browser(tmp_path: Path) -> None:
-    """Sign-in, Home, Live, Rules, Query, Dirty, Events; both languages, both colour schemes; axe."""
+    """A fresh platform, then one with traffic: every page, both languages and schemes, axe."""
     assert (STATIC / "index.html").is_file(), (
         "the console was not built: run `make console` (npm run build in console/, "
         "copied to src/trackplane/control/static) and try again"
     )
-    node = shutil.which("node")
-    assert node, "Node.js is not on the PATH; the console's browser test is driven by it"
     with Platform(tmp_path) as platform:
-        key = _set_up(platform)
         platform.wait_ready()
+        _drive(platform, "empty.mjs")
+        key = _set_up(platform)
         events = _events()
         for _ in range(8):
             _send(platform, key, list(islice(events, 50)))
         _wait_until_stored(platform)
         with _traffic(platform, key, events):
-            answer = subprocess.run(
-                [node, str(_SCRIPT)],
-                env=os.environ
-                | {"TRACKPLANE_CONSOLE_URL": platform.url, "TRACKPLANE_TOKEN": platform.token},
-                capture_output=True,
-                text=True,
-                timeout=240,
-                check=False,
-            )
+            _drive(platform, "run.mjs")
+
+
+def _drive(platform: Platform, script: str) -> None:
+    """Run one of the console's browser scripts against the platform."""
+    node = shutil.which("node")
+    assert node, "Node.js is not on the PATH; the console's browser test is driven by it"
+    answer = subprocess.run(
+        [node, str(_SCRIPTS / script)],
+        env=os.environ
+        | {"TRACKPLANE_CONSOLE_URL": platform.url, "TRACKPLANE_TOKEN": platform.token},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
     print(answer.stdout)
     assert answer.returncode == 0, f"{answer.stdout[-6000:]}\n{answer.stderr[-6000:]}"
 
