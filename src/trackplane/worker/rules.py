@@ -37,6 +37,9 @@ class RulesStage(Stage):
         self._committer = committer
         self._datasets = datasets
         self._number = 0
+        self._columns: Mapping[str, Dataset] = {}
+        self._committed: dict[Partition, int] = {}
+        self._lost: list[Partition] = []
 
     def assign(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
         """Take over partitions whose last ruleset number is not above the one here.
@@ -53,6 +56,14 @@ class RulesStage(Stage):
 
     def process(self, partition: Partition, batch: Batch) -> int:
         """Run the ruleset over what was read."""
+        datasets = self._datasets()
+        if datasets is not self._columns:
+            # What waits was made for the columns of before: it is committed with those, and before
+            # anything of this batch is admitted, whose identities must not be committed yet.
+            self._commit()
+            self._columns = datasets
+            if partition in self._lost:
+                return 0
         items = []
         for message in batch.messages:
             try:
@@ -62,14 +73,22 @@ class RulesStage(Stage):
                 _log.error("frame_unreadable", partition=partition, error=str(error))
                 continue
             items.append((frame, self._committer.admit(partition, frame)))
-        self._number = self._engine.ruleset.number
-        self._committer.add(partition, batch.next - 1, self._engine.process(items))
+        outputs = self._engine.process(items)
+        self._number = outputs.number
+        self._committer.add(partition, batch.next - 1, outputs)
         return sum(len(frame) for frame, _ in items)
 
     def flush(self) -> tuple[Mapping[Partition, int], Sequence[Partition]]:
         """Write tables and commit."""
-        result = self._committer.flush(self._datasets(), self._number)
-        return result.positions, result.lost
+        self._commit()
+        committed, lost = self._committed, self._lost
+        self._committed, self._lost = {}, []
+        return committed, lost
+
+    def _commit(self) -> None:
+        result = self._committer.flush(self._columns, self._number)
+        self._committed.update(result.positions)
+        self._lost += result.lost
 
     def statistics(self) -> Mapping[str, object]:
         """Return the engine's figures."""
