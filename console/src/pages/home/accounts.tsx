@@ -46,7 +46,7 @@ function Reconciled({ transmitted, received, perSecond }: { transmitted: number;
         ? ["gray", t("home.reconciled.under_way", { received: count(received, locale) })]
         : ["gray", t("home.reconciled.restarted", { received: count(received, locale) })];
   return (
-    <Group gap={6} wrap="nowrap" c={`var(--mantine-color-${colour}-text)`}>
+    <Group gap={6} wrap="nowrap" c={`light-dark(var(--mantine-color-${colour}-9), var(--mantine-color-${colour}-3))`}>
       {colour === "teal" && <Icon name="check" size={15} />}
       <Text fz="xs" c={colour === "gray" ? "dimmed" : "inherit"} fw={500} className="tp-num" style={{ whiteSpace: "normal" }}>
         {text}
