@@ -76,7 +76,7 @@ lint: .cache/python.stamp .cache/node.stamp ## ruff, mypy, layers, tsc, eslint, 
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo 2>/dev/null || .venv/bin/lint-imports
 	@cd console && npm run lint --silent
-	@! grep -nE '"resolved":|registry ?=|url ?=|https?://' requirements.lock examples/shop/sessions.lock \
+	@! grep -nE '"resolved":|\bregistry ?=|\burl ?=|https?://' requirements.lock examples/shop/sessions.lock \
 	  || { echo "a lock file holds an address"; exit 1; }
 	@! grep -nE '"resolved":' console/package-lock.json || { echo "a lock file holds an address"; exit 1; }
 
