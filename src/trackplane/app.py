@@ -7,6 +7,7 @@ an interface. Each process imports only its own parts, so that a killed one is b
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -14,7 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import msgspec
 import structlog
@@ -365,6 +366,24 @@ def _run_on_uvloop(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)
 
 
+class _Unfailing:
+    """A stream for log lines: one that cannot be written (a full disk) is lost, not raised."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a line if it can be."""
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return 0
+
+    def flush(self) -> None:
+        """Flush what can be."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 def _configure_logging(level: str) -> None:
     """Write log events as lines to standard error, plain or, without a terminal, JSON."""
     number = logging.getLevelNamesMapping().get(level.upper())
@@ -386,7 +405,7 @@ def _configure_logging(level: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Unfailing(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)

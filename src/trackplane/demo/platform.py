@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,9 +32,18 @@ def free_ports(count: int) -> list[int]:
 
 
 class Platform:
-    """``trackplane up`` in a folder of its own, on free ports."""
+    """``trackplane up`` in a folder of its own, on free ports.
 
-    def __init__(self, folder: Path, *, workers: int = 2) -> None:
+    ``settings`` are sections laid over its own settings file.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        workers: int = 2,
+        settings: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.console_port, self.grpc_port, self.collector_port = free_ports(3)
@@ -41,6 +51,7 @@ class Platform:
         self.collector_url = f"http://127.0.0.1:{self.collector_port}"
         self.token = ""
         self._workers = workers
+        self._settings = settings or {}
         self._killed: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._http = httpx.Client(timeout=30, trust_env=False)
@@ -51,6 +62,7 @@ class Platform:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._http.close()
 
     def start(self) -> None:
         """Start it and wait until it takes events.
@@ -58,24 +70,35 @@ class Platform:
         Raises:
             UnavailableError: it is not ready after a minute; the message holds its last output.
         """
-        settings = {
-            "data": str(self.data),
+        self._process = self.launch("up")
+        self._wait(self._signed_in, "the control plane")
+
+    def configure(self) -> Path:
+        """Write the settings file; return its path."""
+        settings: dict[str, Any] = {
             "control": {"port": self.console_port, "grpc_port": self.grpc_port},
             "collector": {"port": self.collector_port},
             "supervisor": {"workers": self._workers},
         }
+        for section, values in self._settings.items():
+            settings[section] = settings.get(section, {}) | dict(values)
+        settings["data"] = str(self.data)
         config = self.folder / "trackplane.yaml"
         config.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        return config
+
+    def launch(self, verb: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a verb that runs; its output is added to ``log``."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("TRACKPLANE_")}
-        with (self.folder / "up.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "trackplane.cli", "up", "--config", str(config)],
+        command = [sys.executable, "-m", "trackplane.cli", verb, *arguments]
+        with (self.folder / "up.log").open("ab") as log:
+            return subprocess.Popen(
+                [*command, "--config", str(self.configure())],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,
                 start_new_session=True,
             )
-        self._wait(self._signed_in, "the control plane")
 
     def _signed_in(self) -> bool:
         if not self.token:
