@@ -39,14 +39,16 @@ def status(url: str = UrlOption, as_json: bool = JsonOption) -> None:
     say("  ".join(f"{name.replace('_', ' ')} {value or 0:,.0f}" for name, value in rates.items()))
     say("")
     behind = [row for row in answer["lag"] if row["lag"]]
-    table(
-        ["group", "topic", "partition", "committed", "end", "lag"],
-        [
-            [r["group"], r["topic"], r["partition"], r["committed"], r["end"], r["lag"]]
-            for r in behind
-        ],
-        title="" if behind else "no lag",
-    )
+    if behind:
+        table(
+            ["group", "topic", "partition", "committed", "end", "lag"],
+            [
+                [r["group"], r["topic"], r["partition"], r["committed"], r["end"], r["lag"]]
+                for r in behind
+            ],
+        )
+    else:
+        say("no lag")
     say("")
     table(
         ["app", "env", "kind", "events"],
@@ -64,7 +66,10 @@ def tap(
     as_json: bool = JsonOption,
 ) -> None:
     """Print events as they arrive, one JSON object a line."""
-    stream = Api(url).stream("/live", app=app, event=event, violations=violations or None)
+    api = Api(url)
+    if app is not None:
+        api.get(f"/apps/{app}")  # an app that is not there would be waited for in vain
+    stream = api.stream("/live", app=app, event=event, violations=violations or None)
     events = (body for kind, body in stream if kind in {"message", "dirty"} and body)
     for body in itertools.islice(events, count or None):
         if as_json:

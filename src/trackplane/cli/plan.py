@@ -106,15 +106,21 @@ def apply(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Make a file the plan of its app: a new revision, refused if somebody else was first."""
+    """Make a file the plan of its app: a new revision, refused if somebody else was first.
+
+    An app that is not there yet is made.
+    """
     source = read_text(file)
     name = load_plan(source, file=str(file)).app
     api = Api(url)
+    made = api.etag(f"/apps/{name}") is None
+    if made:
+        api.call("POST", "/apps", json={"app": name})
     path = f"/apps/{name}/plan"
     answer, _ = api.call(
         "PUT", path, etag=api.etag(path) or "*", json={"source": source, "message": message}
     )
     if as_json:
-        emit_json(answer)
+        emit_json(answer | {"app_made": made})
     else:
-        say(f"{name}: revision {answer['revision']} is in force")
+        say(f"{name}: revision {answer['revision']} is in force" + (" (a new app)" if made else ""))

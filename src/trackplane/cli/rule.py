@@ -22,6 +22,7 @@ from trackplane.discovery.compile import (
 )
 from trackplane.errors import Finding, InputError
 from trackplane.rules import ir
+from trackplane.rules.load import load_rule
 
 app = typer.Typer(help="Rules: check, test, publish and list them.", no_args_is_help=True)
 
@@ -131,22 +132,20 @@ def run_tests(
 @app.command()
 def publish(
     file: Path = FileArgument,
+    datasets: Path | None = typer.Option(None, "--datasets", help="Publish these datasets first."),
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
     """Publish rules and wait until every node runs them."""
     api = Api(url)
+    for _, source in _documents(read_text(datasets)) if datasets is not None else ():
+        (dataset,) = compile_datasets(source, file=str(datasets))
+        _put(api, f"/datasets/{dataset.name}", "/datasets", source)
+    _check(file, None, None, url)  # all findings of all rules before the first is published
     published = []
     for _, source in _documents(read_text(file)):
-        name, _ = api.call("POST", "/rules/check", json={"source": source})
-        if not name["ok"]:
-            raise InputError(f"{file} has findings", findings=_findings(name["findings"]))
-        path = f"/rules/{name['rule']}"
-        etag = api.etag(path)
-        if etag is None:
-            answer, _ = api.call("POST", "/rules", json={"source": source})
-        else:
-            answer, _ = api.call("PUT", path, etag=etag, json={"source": source})
+        name = load_rule(source, file=str(file)).name
+        answer = _put(api, f"/rules/{name}", "/rules", source)
         effect = _await_effect(api, int(answer["number"]))
         published.append({"rule": answer["rule"], "version": answer["version"], **effect})
         if not as_json:
@@ -155,6 +154,15 @@ def publish(
         emit_json(published)
     if any(entry["rejected"] for entry in published):
         raise typer.Exit(FINDINGS)
+
+
+def _put(api: Api, path: str, collection: str, source: str) -> dict[str, Any]:
+    """Create or replace a resource; return it."""
+    etag = api.etag(path)
+    method, target = ("POST", collection) if etag is None else ("PUT", path)
+    answer, _ = api.call(method, target, etag=etag, json={"source": source})
+    found: dict[str, Any] = answer
+    return found
 
 
 def _await_effect(api: Api, number: int) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class GrpcSource(ConfigurationSource):
                 delay_ms = self._settings.first_delay_ms
                 _log.warning("control_plane_lost", reason=reason, number=self.number)
             else:
-                _log.info("control_plane_absent", reason=reason, retry_in_ms=delay_ms)
+                _log.debug("control_plane_absent", reason=reason, retry_in_ms=delay_ms)
             await asyncio.sleep(delay_ms * random.uniform(0.5, 1.0) / 1000)  # noqa: S311 - jitter
             delay_ms = min(delay_ms * 2, self._settings.longest_delay_ms)
 
