@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import select
 import socket
 import subprocess
 import sys
@@ -237,8 +238,10 @@ def test_an_upload_that_comes_in_one_read_is_not_taken_for_a_head(
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode()
     with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
-        for _ in range(3):
-            connection.sendall(head + body)
+        for parts in ([head + body], [head, body], [head + body[:1_000], body[1_000:]]):
+            for part in parts:
+                connection.sendall(part)
+                select.select([], [], [], 0.05)  # let it be read alone
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
             connection.settimeout(0.5)
             with contextlib.suppress(TimeoutError):

@@ -95,17 +95,17 @@ class Committer:
         started = time.perf_counter()
         error = await asyncio.get_running_loop().run_in_executor(self._pool, self._append, round_)
         self._telemetry.appended(time.perf_counter() - started, failed=error is not None)
-        if error is not None:
-            self._carried.update(carried)
-            if self.failure is None:
-                _log.error("append_failed", error=str(error), uploads=len(waiting))
-            self.failure = error.message
-        elif self.failure is not None:
-            _log.warning("append_recovered", after=self.failure)
-            self.failure = None
+        # Whoever waits is answered first: a log that cannot be written must hold nobody up.
         for future in waiting:
             if not future.done():
                 future.set_result(error)
+        before, self.failure = self.failure, error.message if error is not None else None
+        if error is not None:
+            self._carried.update(carried)
+            if before is None:
+                _log.error("append_failed", error=str(error), uploads=len(waiting))
+        elif before is not None:
+            _log.warning("append_recovered", after=before)
 
     def _append(self, round_: Round) -> StorageError | None:
         try:

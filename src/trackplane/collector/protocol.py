@@ -14,14 +14,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _in_head = True
     _head_bytes = 0
-    _heads = 0
+    _ends = 0
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""
-        heads = self._heads
+        ends = self._ends
         super().data_received(data)
-        # A read in which a head ended may be a whole request: only one without an end counts.
-        if self._in_head and heads == self._heads:
+        # Bytes are a head's only if neither a head nor a body ended among them.
+        if self._in_head and ends == self._ends:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("Request line and headers are too large.")
@@ -29,11 +29,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Go on to the body."""
         self._in_head = False
-        self._heads += 1
+        self._ends += 1
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Expect the next request's head."""
         self._in_head = True
         self._head_bytes = 0
+        self._ends += 1
         super().on_message_complete()
