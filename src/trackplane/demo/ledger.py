@@ -16,12 +16,16 @@ import msgspec
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """An event a client sent: ``digest`` is ``payload_digest`` of its ``what``."""
+    """An event a client sent: ``digest`` is ``payload_digest`` of its ``what``.
+
+    A spoiled event stands in the place of a sound one: ``replaced`` is that one's name.
+    """
 
     id: str
     event: str
     digest: str
     fault: str = ""
+    replaced: str = ""
 
 
 def payload_digest(what: Any) -> str:

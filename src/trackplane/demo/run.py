@@ -23,6 +23,7 @@ from trackplane.demo.changes import PLAN_CHANGE, RULE_CHANGES
 from trackplane.demo.example import example_text
 from trackplane.demo.platform import Platform
 from trackplane.demo.sender import Result, Task
+from trackplane.demo.sessions import generated, recorded
 from trackplane.demo.traffic import shop_plan
 from trackplane.errors import TrackplaneError
 
@@ -106,6 +107,7 @@ def run(settings: DemoSettings, platform: Platform, say: Say) -> Outcome:
     verdict = check.verify(
         data=platform.data,
         ledgers=sorted(settings.folder.glob("sent-*.jsonl")),
+        purchases=_purchases(settings) * (settings.rounds + settings.kill_rounds),
         quiet_until=quiet_until,
         say=say,
     )
@@ -126,6 +128,13 @@ def run(settings: DemoSettings, platform: Platform, say: Say) -> Outcome:
         events_per_s=round(rate, 1),
         ok=verdict.ok and not given_up and not unexpected,
     )
+
+
+def _purchases(settings: DemoSettings) -> int:
+    """Return how many purchases one round of the sessions holds."""
+    path = settings.recording
+    sessions = recorded(Path(path)) if path else generated(settings.sessions)
+    return sum(name == "purchase" for session in sessions for name, _ in session.events)
 
 
 def _set_up(platform: Platform, say: Say) -> str:

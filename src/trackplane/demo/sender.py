@@ -294,7 +294,7 @@ def _spoil(event: Planned, random_: random.Random, ledger: SentLedger) -> list[b
         name = "home"
         if fault.outcome == "stored":
             name = json.loads(body)["event"]
-        ledger.write(Sent(event.id, name, digest, fault.name))
+        ledger.write(Sent(event.id, name, digest, fault.name, event.name))
     return made
 
 
