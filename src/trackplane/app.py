@@ -26,6 +26,7 @@ from trackplane.config import load
 from trackplane.control.settings import ControlSettings
 from trackplane.dirty import TOPIC as DIRTY_TOPIC
 from trackplane.discovery.client import DiscoverySettings, GrpcSource, wall_clock
+from trackplane.discovery.source import ConfigurationSource
 from trackplane.errors import ConfigurationError
 from trackplane.event import LANE_TOPICS
 from trackplane.lake.settings import CompactionSettings, QuerySettings, RawStoreSettings
@@ -155,11 +156,15 @@ class Application:
             )
         return queue
 
-    def _source(self, node: str, kind: str) -> GrpcSource:
+    def _source(self, node: str, kind: str) -> ConfigurationSource:
         settings = self.settings.discovery
-        token = Path(settings.token_file or self.data / "control" / NODE_TOKEN)
         cache = self.data / "cache" / f"{node}.lastgood"
         cache.parent.mkdir(parents=True, exist_ok=True)
+        if settings.folder:
+            from trackplane.discovery.folder import FolderSource
+
+            return FolderSource(Path(settings.folder), cache=cache, clock=wall_clock)
+        token = Path(settings.token_file or self.data / "control" / NODE_TOKEN)
         if settings.address == DiscoverySettings().address:
             # Not set: the control plane of these settings.
             control = self.settings.control

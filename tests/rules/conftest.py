@@ -43,5 +43,6 @@ def datasets():
     }
     return {
         "recsys.user_action": Dataset(name="recsys.user_action", kind="table", columns=columns),
-        "copies": Dataset(name="copies", kind="topic"),
+        "copies": Dataset(name="copies", kind="table"),
+        "stream": Dataset(name="stream", kind="topic"),
     }

@@ -144,6 +144,15 @@ def test_an_unknown_app_names_the_nearest(check):
     assert finding.hint == "did you mean 'shop'?"
 
 
+def test_a_topic_is_refused_as_a_target_rather_than_written_nowhere(check):
+    """Rules write to tables only in this release; the hint says how to declare one."""
+    text = rule_with('event == "order_pay"')
+    target = next(line for line in text.splitlines() if line.startswith("to:"))
+    with pytest.raises(RuleError) as caught:
+        check(text.replace(target, "to: stream"))
+    assert any("is a topic" in finding.message for finding in caught.value.findings)
+
+
 def test_a_property_planned_for_some_of_the_events_is_taken(check):
     """Its type must agree only where it is planned; elsewhere it is mostly NULL."""
     rule = check(rule_with('event in ("order_pay", "order_refund") and what.s == "x"'))

@@ -47,12 +47,14 @@ class DiscoverySettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a node follows the control plane.
 
     Attributes:
+        folder: folder of plans, rules, datasets and apps to run under instead of a control plane.
         address: host and port of the control plane's discovery.
         token_file: file with the node token; empty: the one in the data folder.
         first_delay_ms: wait before the first try to connect again; doubled each time, with jitter.
         longest_delay_ms: longest wait between tries.
     """
 
+    folder: str = ""
     address: str = "127.0.0.1:8001"
     token_file: str = ""
     first_delay_ms: int = 50

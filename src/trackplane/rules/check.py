@@ -180,6 +180,9 @@ class _Check:
         if found is None and name:
             hint = did_you_mean(name, self.datasets)
             self._find("to", "rule_dataset", f"there is no dataset {name!r}", hint)
+        if found is not None and found.kind == "topic":
+            message = f"{name!r} is a topic: rules write to tables only in this release"
+            self._find("to", "rule_dataset", message, "declare the dataset with `kind: table`")
         return found
 
     def _actions(self, target: Dataset | None) -> list[Action]:
