@@ -92,6 +92,7 @@ def test_events_flow_without_a_control_plane(loose: Shop) -> None:
 def test_a_collector_that_knows_nothing_takes_nothing(tmp_path: Path) -> None:
     """No cache and no control plane: 503 to everybody, and it says why."""
     with LooseProcesses(tmp_path) as platform, Shop(platform) as shop:
+        platform.end("control")
         platform.run("collector")
         until(lambda: shop.http.get(f"{platform.collector_url}/health/live").is_success, "it lives")
         ready = shop.http.get(f"{platform.collector_url}/health/ready")

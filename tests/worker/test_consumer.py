@@ -263,7 +263,7 @@ def test_a_commit_that_came_too_late_is_dropped(queue: MemoryQueue, clock: Clock
         slow.rows.append(b"b")
         put(queue, b"c")
         clock.now += 10**9
-        until(lambda: loop.statistics().conflicts == 1)
+        until(lambda: loop.statistics().conflicts == 1 and loop.statistics().partitions == 1)
         clock.now += LEASE_MS
-        until(lambda: loop.statistics().partitions == 2)
+        until(lambda: slow.next.get(PARTITIONS[0]) == 3)
     assert slow.rows == [b"a", b"b", b"c"]
