@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
 from trackplane.errors import TrackplaneError
 
-Kind = Literal["app", "key", "event", "dataset", "rule"]
-KINDS: Final[tuple[Kind, ...]] = ("app", "key", "event", "dataset", "rule")  # apply in this order
+Kind = Literal[
+    "app", "key", "event", "dataset", "function", "table", "script", "rule", "shadow"
+]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)  # apply in this order
 Mode = Literal["off", "warn", "enforce"]
 _MODULUS: Final = 1 << 256
 
@@ -31,7 +33,11 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     | key     | SHA-256 (hex) of the key  | ``WriteKey``                                     |
     | event   | app/event                 | ``trackplane.plan.model.EventSpec``              |
     | dataset | dataset                   | ``trackplane.rules.ir.Dataset``                  |
-    | rule    | rule                      | ``trackplane.rules.ir.Rule``                     |
+    | function | function                 | ``trackplane.rules.ir.UserFunction``             |
+    | table   | table                     | ``trackplane.rules.ir.LookupTable``              |
+    | script  | script                    | ``trackplane.rules.ir.ScriptText``               |
+    | rule    | rule, or rule~canary      | ``trackplane.rules.ir.Rule``                     |
+    | shadow  | rule                      | ``trackplane.rules.ir.Shadow``                   |
     """
 
     kind: Kind

@@ -283,6 +283,8 @@ class _Generator:
                     f"({a.root!r}, {self._constant(a.name)}, {value.atom})"
                     for a, value in zip(action.values, found, strict=True)
                 )
+                if not isinstance(rule.actions[index + 1], Keep):
+                    raise GenerateError(f"rule {rule.name!r}: this engine keeps what is set")
                 self._unless_failed(rule, found, self._put("kept", rule, f"({pairs},)"))
                 return
             raise GenerateError(

@@ -209,7 +209,7 @@ class _Check:
         if source.select is not None:
             actions.append(self._select(source.select, target))
         if source.set is not None:
-            actions.append(self._set(source.set))
+            actions += [self._set(source.set), Keep()]
         elif source.keep:
             actions.append(Keep())
         own = target.columns if target is not None and source.select is None else {}

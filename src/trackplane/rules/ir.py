@@ -31,7 +31,7 @@ TypeKind = OneOf[
 ]
 ColumnType = OneOf["string", "int64", "float64", "bool", "timestamp", "json"]
 COLUMN_TYPES: Final[tuple[ColumnType, ...]] = get_args(ColumnType)
-FrontEnd = OneOf["python"]
+FrontEnd = OneOf["python", "sql", "builder"]
 Root = OneOf["", "who", "when", "where", "how", "what", "meta"]
 
 
@@ -100,7 +100,34 @@ class Call(msgspec.Struct, frozen=True, tag_field="node", tag="call"):
     nullable: bool = True
 
 
-Expression = Literal | Path | Call
+class Item(msgspec.Struct, frozen=True, tag_field="node", tag="item"):
+    """A value of the item that an enclosing ``Each``, or an ``Explode`` before, calls ``name``.
+
+    ``parts`` as in ``Path``; none: the item itself.
+    """
+
+    name: str
+    parts: tuple[str | int, ...]
+    type: Type
+    nullable: bool = True
+
+
+class Each(msgspec.Struct, frozen=True, tag_field="node", tag="each"):
+    """``body`` for each item of an array, called ``name`` in it.
+
+    ``any`` and ``all`` give a bool, ``filter`` the items whose body is TRUE, ``map`` the bodies.
+    """
+
+    function: OneOf["any", "all", "filter", "map"]
+    array: Expression
+    name: str
+    body: Expression
+    type: Type
+    nullable: bool = True
+
+
+Expression = Literal | Path | Item | Call | Each
+SetRoot = OneOf["who", "when", "where", "how", "what"]
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -110,16 +137,16 @@ class Column(msgspec.Struct, frozen=True):
     value: Expression
 
 
-class Assignment(msgspec.Struct, frozen=True):
-    """One property of the output event: ``root`` and ``name``, and how it is computed."""
+class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One property of the event: ``root`` and ``name``, and how it is computed.
 
-    root: OneOf["who", "when", "where", "how", "what"]
+    With ``skip_null`` a NULL leaves the property as it was.
+    """
+
+    root: SetRoot
     name: str
     value: Expression
-
-
-class Keep(msgspec.Struct, frozen=True, tag_field="action", tag="keep"):
-    """Put out the merged event without ``meta``. Ends the list of actions."""
+    skip_null: bool = False
 
 
 class Drop(msgspec.Struct, frozen=True, tag_field="action", tag="drop"):
@@ -128,67 +155,62 @@ class Drop(msgspec.Struct, frozen=True, tag_field="action", tag="drop"):
     when: Expression
 
 
-class Select(msgspec.Struct, frozen=True, tag_field="action", tag="select"):
-    """Put out an object with these columns, in this order. Ends the list of actions."""
+class Sample(msgspec.Struct, frozen=True, tag_field="action", tag="sample"):
+    """Go on with a share of the events, chosen by the hash of ``key`` (NULL: of the event's id).
 
-    columns: tuple[Column, ...]
+    ``rate`` is above 0, at most 1. ``meta.weight`` is divided by it for what comes after.
+    """
+
+    rate: float
+    key: Expression
 
 
 class Set(msgspec.Struct, frozen=True, tag_field="action", tag="set"):
-    """Put out the merged event without ``meta``, with these properties replaced.
+    """Replace or add properties. All values are computed from the event as it came to this action.
 
-    All values are computed from the event as it came. Ends the list of actions.
+    ``rename``, ``mask``, ``pseudonymise`` and ``tag`` become a ``Set`` (and an ``Unset``).
     """
 
     values: tuple[Assignment, ...]
 
 
 class Unset(msgspec.Struct, frozen=True, tag_field="action", tag="unset"):
-    """Remove properties. Has its place in the IR; not in this release."""
+    """Remove properties, given as ``what.name``."""
 
     paths: tuple[str, ...]
-
-
-class Mask(msgspec.Struct, frozen=True, tag_field="action", tag="mask"):
-    """Replace properties by a digest or a constant. Not in this release."""
-
-    paths: tuple[str, ...]
-    method: OneOf["hash", "redact", "truncate"]
-
-
-class Tag(msgspec.Struct, frozen=True, tag_field="action", tag="tag"):
-    """Label the event where a condition is TRUE. Not in this release."""
-
-    label: str
-    when: Expression | None = None
-
-
-class Sample(msgspec.Struct, frozen=True, tag_field="action", tag="sample"):
-    """Pass a share of the events by a stable key. Not in this release."""
-
-    rate: float
-    key: Expression | None = None
 
 
 class Explode(msgspec.Struct, frozen=True, tag_field="action", tag="explode"):
-    """Put out one output per item of an array. Not in this release."""
+    """Go on once for each item of an array, which ``Item`` nodes called ``name`` read from here on.
+
+    NULL and the empty array put out nothing.
+    """
 
     over: Expression
     name: str
 
 
 class Route(msgspec.Struct, frozen=True, tag_field="action", tag="route"):
-    """Choose the target dataset by a string. Not in this release."""
+    """Choose the target dataset by a string; the rule's own target where it is none of these."""
 
     by: Expression
-    targets: dict[str, str]
+    targets: tuple[tuple[str, str], ...]  # value, dataset
+
+
+class Keep(msgspec.Struct, frozen=True, tag_field="action", tag="keep"):
+    """Put out the event as it is now, without ``meta``."""
+
+
+class Select(msgspec.Struct, frozen=True, tag_field="action", tag="select"):
+    """Put out an object with these columns, in this order."""
+
+    columns: tuple[Column, ...]
 
 
 class Script(msgspec.Struct, frozen=True, tag_field="action", tag="script"):
-    """Hand the event to an isolated script. Not in this release."""
+    """Hand what was put out to a script in an isolated process; what it returns is the output."""
 
     name: str
-    text: str
 
 
 class Window(msgspec.Struct, frozen=True, tag_field="action", tag="window"):
@@ -199,22 +221,25 @@ class Window(msgspec.Struct, frozen=True, tag_field="action", tag="window"):
     columns: tuple[Column, ...]
 
 
-Action = (
-    Keep | Drop | Select | Set | Unset | Mask | Tag | Sample | Explode | Route | Script | Window
-)
-LATER_ACTIONS: Final = ("unset", "mask", "tag", "sample", "explode", "route", "script", "window")
+# In a rule: any of the first six in any order (at most one Explode and one Route), then one Keep or
+# Select, then perhaps a Script.
+Action = Drop | Sample | Set | Unset | Explode | Route | Keep | Select | Script | Window
+LATER_ACTIONS: Final = ("window",)
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A named stream (``topic``) or table that rules write to.
+    """What rules write to: a table of the lake, a topic of the queue, or a sink of a plug-in.
 
     ``columns`` gives name and type in order, all of them nullable. Empty means: whole events
-    (columns ``EVENT_COLUMNS``).
+    (columns ``EVENT_COLUMNS``). ``connector`` and ``options`` are a sink's; secrets never stand in
+    options, only the names of files in the folder of secrets.
     """
 
     name: str
-    kind: OneOf["table", "topic"]
+    kind: OneOf["table", "topic", "sink"]
     columns: dict[str, ColumnType] = {}
+    connector: str = ""
+    options: dict[str, str | int | float | bool] = {}
     owner: str = ""
     grade: Grade = "P2"
     description: str = ""
@@ -230,6 +255,52 @@ EVENT_COLUMNS: Final[dict[str, ColumnType]] = {
     "how": "json",
     "what": "json",
 }
+
+
+class UserFunction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A named expression over typed parameters; checked rules hold its body, inlined.
+
+    ``parameters`` and ``result`` are types as text (``string``, ``array<string>``).
+    """
+
+    name: str
+    parameters: dict[str, str]
+    result: str
+    body: str
+    version: int = 1
+    owner: str = ""
+    description: str = ""
+
+
+class LookupTable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A small dimension that rules look up: ``lookup("countries", how.country, "region")``.
+
+    ``rows`` has each key (an int64 in decimal digits) and its cells in the order of ``columns``.
+    """
+
+    name: str
+    key: OneOf["string", "int64"]
+    columns: dict[str, ColumnType]
+    rows: dict[str, tuple[str | int | float | bool | None, ...]]
+    version: int = 1
+    owner: str = ""
+    description: str = ""
+
+
+class ScriptText(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A script: Python with ``def transform(event)`` or ``def transform_batch(events)``.
+
+    Limits are for one batch in one runner process.
+    """
+
+    name: str
+    text: str
+    version: int = 1
+    wall_ms: int = 2_000
+    cpu_ms: int = 1_000
+    memory_mb: int = 128
+    owner: str = ""
+    description: str = ""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -256,10 +327,26 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     cost: int = 0
+    on_error: OneOf["refuse", "dirty"] = "refuse"
     language: int = LANGUAGE
     front_end: FrontEnd = "python"
     text: str = ""
+
+
+class Shadow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A candidate that runs beside a rule on live traffic, its outputs compared and thrown away.
+
+    ``base`` None: there is no rule yet. ``rate`` is the share of events compared, by the hash of their
+    id; ``until`` is when nodes stop it by themselves (ms).
+    """
+
+    rule: str
+    candidate: Rule
+    base: Rule | None
+    rate: float
+    until: int
 
 
 _encoder: Final = msgspec.json.Encoder()
@@ -267,8 +354,8 @@ _rule: Final = msgspec.json.Decoder(Rule)
 _dataset: Final = msgspec.json.Decoder(Dataset)
 
 
-def encode(value: Rule | Dataset) -> bytes:
-    """Return a rule or dataset as JSON: the body of its discovery resource."""
+def encode(value: Rule | Dataset | UserFunction | LookupTable | ScriptText | Shadow) -> bytes:
+    """Return a definition as JSON: the body of its discovery resource."""
     return _encoder.encode(value)
 
 
@@ -290,17 +377,24 @@ def decode_dataset(body: bytes) -> Dataset:
     return _dataset.decode(body)
 
 
+def targets(rule: Rule) -> tuple[str, ...]:
+    """Return the datasets a rule may write to, its own target first."""
+    routed = (to for action in rule.actions if isinstance(action, Route) for _, to in action.targets)
+    return tuple(dict.fromkeys((rule.target, *routed)))
+
+
 def expressions(rule: Rule) -> Iterator[Expression]:
     """Return the rule's top expressions: the filter, then those of its actions in order."""
     if rule.where is not None:
         yield rule.where
     for action in rule.actions:
-        if isinstance(action, Drop):
-            yield action.when
-        elif isinstance(action, Select):
-            yield from (column.value for column in action.columns)
-        elif isinstance(action, Set):
-            yield from (value.value for value in action.values)
+        match action:
+            case Drop(when=found) | Sample(key=found) | Explode(over=found) | Route(by=found):
+                yield found
+            case Select(columns=columns):
+                yield from (column.value for column in columns)
+            case Set(values=values):
+                yield from (value.value for value in values)
 
 
 def walk(expression: Expression) -> Iterator[Expression]:
@@ -309,3 +403,6 @@ def walk(expression: Expression) -> Iterator[Expression]:
     if isinstance(expression, Call):
         for argument in expression.args:
             yield from walk(argument)
+    elif isinstance(expression, Each):
+        yield from walk(expression.array)
+        yield from walk(expression.body)

@@ -81,6 +81,7 @@ def apply(rule: Rule, event: JsonObject) -> Output | RuleFailure | None:
     chosen = True if rule.where is None else evaluate(rule.where, event)
     if chosen is not True:
         return chosen if isinstance(chosen, RuleFailure) else None
+    output = _without_meta(event)
     for action in rule.actions:
         match action:
             case Drop(when=condition):
@@ -92,16 +93,14 @@ def apply(rule: Rule, event: JsonObject) -> Output | RuleFailure | None:
             case Select(columns=columns):
                 return _select([(c.name, evaluate(c.value, event)) for c in columns])
             case Keep():
-                return _without_meta(event)
+                return output
             case Set(values=assignments):
-                output = _without_meta(event)
                 for assignment in assignments:
                     value = evaluate(assignment.value, event)
                     if isinstance(value, RuleFailure):
                         return value
                     old = output.get(assignment.root)
                     output[assignment.root] = {**(old or {}), assignment.name: value}
-                return output
             case _:
                 name = type(action).__name__.lower()
                 raise NotImplementedError(f"action {name} is not in this release")

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
@@ -45,6 +47,17 @@ class Apply(msgspec.Struct, frozen=True):
     name_end: int | None = None
 
 
+class ForEach(msgspec.Struct, frozen=True):
+    """``body`` over the items of ``array``, called ``name`` in it: ``any(x > 1 for x in what.a)``."""
+
+    function: Literal["any", "all", "filter", "map"]
+    array: Node
+    name: str
+    body: Node
+    start: int
+    end: int
+
+
 class Broken(msgspec.Struct, frozen=True):
     """Something that has been reported already; nothing more is said about what contains it."""
 
@@ -52,4 +65,4 @@ class Broken(msgspec.Struct, frozen=True):
     end: int
 
 
-Node = Constant | Access | Apply | Broken
+Node = Constant | Access | Apply | ForEach | Broken
