@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -74,11 +75,21 @@ class _Owned:
 
 
 class TableCommitter:
-    """Commits the outputs of rules for the partitions assigned to it. Call from one thread."""
+    """Commits the outputs of rules for the partitions assigned to it. Call from one thread.
 
-    group: Final = RULES
+    ``start`` says where a group begins in a partition that it never committed.
+    """
 
-    def __init__(self, manifest: Manifest, settings: RawStoreSettings | None = None) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        settings: RawStoreSettings | None = None,
+        *,
+        group: str = RULES,
+        start: Callable[[Partition], int] = lambda _: 0,
+    ) -> None:
+        self.group: Final = group
+        self._start = start
         self._manifest = manifest
         self._settings = settings or RawStoreSettings()
         self._owned: dict[Partition, _Owned] = {}
@@ -91,21 +102,37 @@ class TableCommitter:
         Raises:
             LakeError: the manifest or an identity run cannot be read.
         """
-        committed = self._manifest.committed(RULES)
-        numbers = self._manifest.rulesets(RULES)
+        committed = self._manifest.committed(self.group)
+        numbers = self._manifest.rulesets(self.group)
         starts: dict[Partition, int] = {}
         for partition in partitions:
             if numbers.get(partition, 0) > ruleset:
                 continue
             identities = PartitionIdentities(
                 self._manifest.folder,
-                self._manifest.runs(RULES, *partition),
+                self._manifest.runs(self.group, *partition),
                 DedupSettings(max_ids=self._settings.max_ids, window_ms=self._settings.window_ms),
                 self._settings.merge_runs,
             )
+            if partition not in committed:
+                self._begin(partition, ruleset)
+                committed = self._manifest.committed(self.group)
             starts[partition] = committed.get(partition, 0)
             self._owned[partition] = _Owned(starts[partition], identities)
         return starts
+
+    def _begin(self, partition: Partition, ruleset: int) -> None:
+        """Commit where the group begins; somebody who did so first is right."""
+        topic, number = partition
+        begin = self._start(partition)
+        if begin:
+            entry = Range(topic=topic, partition=number, start=0, end=begin, ruleset=ruleset)
+            with contextlib.suppress(CommitConflictError):
+                self._manifest.commit(Commit(consumer=self.group, ranges=[entry]))
+
+    def start_of(self, partition: Partition) -> int:
+        """Return where what is not committed begins."""
+        return self._owned[partition].start
 
     def drop(self, partitions: Iterable[Partition]) -> None:
         """Forget partitions and whatever of theirs is not committed."""
@@ -203,7 +230,7 @@ class TableCommitter:
         runs, replaced = write_runs(files, states)
         files.sync()
         return Commit(
-            consumer=RULES,
+            consumer=self.group,
             ranges=[
                 Range(topic=t, partition=p, start=own.start, end=own.next, ruleset=ruleset)
                 for (t, p), own in moved.items()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import abc
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -149,6 +149,9 @@ class Queue(abc.ABC):
     @abc.abstractmethod
     def leave(self, group: str, member: str) -> None:
         """Give up all of a member's partitions at once."""
+
+    def release(self, partitions: Iterable[tuple[str, int]]) -> None:  # noqa: B027
+        """Give up appending to partitions, so that another process can take it up."""
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -276,6 +276,14 @@ class DiskQueue(Queue):
     def leave(self, group: str, member: str) -> None:
         """Give up all of a member's partitions at once."""
         self._groups.leave(group, member)
+
+    def release(self, partitions: Iterable[Partition]) -> None:
+        """Give up the locks of partitions; a later append takes them again."""
+        with self._alone():
+            for partition in partitions:
+                appender = self._appenders.pop(partition, None)
+                if appender is not None:
+                    appender.close()
 
     def close(self) -> None:
         """Release files; waiting appends finish first."""
