@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -13,11 +15,28 @@ from trackplane.engine.ruleset import Ruleset
 from trackplane.rules.ir import Dataset, decode_dataset
 
 
-class WorkerConfiguration:
-    """Compiles each state off the hot path and hands the engine one new reference."""
+class _Target(msgspec.Struct, frozen=True, gc=False):
+    target: str
 
-    def __init__(self, engine: Engine) -> None:
+
+_target: Final = msgspec.json.Decoder(_Target)
+
+
+def is_table(dataset: Dataset) -> bool:
+    """Say whether the lake keeps a dataset; others are delivered by consumers of their own."""
+    return dataset.kind == "table"
+
+
+class WorkerConfiguration:
+    """Compiles each state off the hot path and hands the engine one new reference.
+
+    ``takes`` says which datasets this engine writes to: it runs the rules of those alone. A rule's
+    targets are all tables, or one dataset that is none.
+    """
+
+    def __init__(self, engine: Engine, *, takes: Callable[[Dataset], bool] = is_table) -> None:
         self._engine = engine
+        self._takes = takes
         self._ruleset = Ruleset.empty()
         self.datasets: dict[str, Dataset] = {}
 
@@ -35,13 +54,31 @@ class WorkerConfiguration:
         if datasets is not self.datasets:
             # A rule whose dataset came or went is looked at again, changed or not.
             changed = {r.name: r.body for r in snapshot.of_kind("rule")}
+        changed, elsewhere = self._taken(changed, datasets)
         self._ruleset, refused = self._ruleset.apply(
-            snapshot.number, changed=changed, removed=removed, datasets=datasets
+            snapshot.number, changed=changed, removed=[*removed, *elsewhere], datasets=datasets
         )
         rejected |= {("rule", name): text for name, text in refused.items()}
         self.datasets = datasets
         self._engine.ruleset = self._ruleset
         return rejected
+
+    def _taken(
+        self, changed: Mapping[str, bytes], datasets: Mapping[str, Dataset]
+    ) -> tuple[dict[str, bytes], list[str]]:
+        """Return the rules to run here, and the names of those that another engine runs."""
+        mine: dict[str, bytes] = {}
+        elsewhere: list[str] = []
+        for name, body in changed.items():
+            try:
+                dataset = datasets.get(_target.decode(body).target)
+            except msgspec.MsgspecError:
+                dataset = None  # the ruleset says what is wrong with it
+            if dataset is None or self._takes(dataset):
+                mine[name] = body
+            else:
+                elsewhere.append(name)
+        return mine, elsewhere
 
     def _datasets(
         self, snapshot: Snapshot, delta: Delta, rejected: dict[ResourceKey, str]

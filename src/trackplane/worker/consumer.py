@@ -54,6 +54,11 @@ class Stage(abc.ABC):
             TrackplaneError: nothing was committed; the partitions must be assigned again.
         """
 
+    @property
+    def waiting(self) -> bool:
+        """Say whether what was processed waits for a receiver: until then nothing more is read."""
+        return False
+
     def statistics(self) -> Mapping[str, object]:
         """Return figures for status reports, JSON-able."""
         return {}
@@ -127,7 +132,7 @@ class Consumer:
                 if now - leased_at >= self._settings.lease_ms // 4:
                     self._lease(now)
                     leased_at = now
-                read = self._read_round()
+                read = not self._stage.waiting and self._read_round()
                 due = self._clock() - flushed_at >= self._settings.flush_ms
                 if self._pending and (due or self._pending_bytes >= self._settings.flush_bytes):
                     self._flush()
@@ -186,6 +191,8 @@ class Consumer:
         if not self._pending:
             return
         committed, lost = self._stage.flush()
+        if self._stage.waiting:
+            return
         self._pending, self._pending_bytes = False, 0
         self._flushes += 1
         if lost:
