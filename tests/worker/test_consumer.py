@@ -44,7 +44,7 @@ class Books(Stage):
         self.positions = {} if positions is None else positions
         self.rows = [] if rows is None else rows
         self.starts: dict[Partition, int] = {}
-        self.waiting: dict[Partition, list[bytes]] = {}
+        self.pending: dict[Partition, list[bytes]] = {}
         self.next: dict[Partition, int] = {}
         self.failures = 0
         self.flushes = 0
@@ -57,17 +57,17 @@ class Books(Stage):
         found = {p: self.positions.get(p, 0) for p in partitions if p not in self.unready}
         self.starts.update(found)
         self.next.update(found)
-        self.waiting.update({p: [] for p in found})
+        self.pending.update({p: [] for p in found})
         return found
 
     def drop(self, partitions: Iterable[Partition]) -> None:
         for partition in partitions:
             self.dropped.append(partition)
-            for held in (self.starts, self.next, self.waiting):
+            for held in (self.starts, self.next, self.pending):
                 held.pop(partition, None)
 
     def process(self, partition: Partition, batch: Batch) -> int:
-        self.waiting[partition] += [message.data for message in batch.messages]
+        self.pending[partition] += [message.data for message in batch.messages]
         self.next[partition] = batch.next
         return len(batch.messages)
 
@@ -83,8 +83,8 @@ class Books(Stage):
                 continue
             self.positions[partition] = self.starts[partition] = self.next[partition]
             committed[partition] = self.next[partition]
-            self.rows += self.waiting[partition]
-            self.waiting[partition] = []
+            self.rows += self.pending[partition]
+            self.pending[partition] = []
         self.drop(lost)
         return committed, lost
 
