@@ -65,10 +65,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         data: folder of everything that is kept.
         log_level: debug, info, warning or error.
+        secrets_folder: folder of keys and tokens, a file each, that rules and sinks name; empty: `secrets`
+            in the data folder.
+        geo_database: a MaxMind file (mmdb) for `geo()`; empty: rules that use it are refused.
     """
 
     data: str = "data"
     log_level: str = "info"
+    secrets_folder: str = ""
+    geo_database: str = ""
     control: ControlSettings = ControlSettings()
     collector: CollectorSettings = CollectorSettings()
     worker: WorkerSettings = WorkerSettings()
@@ -269,11 +274,13 @@ class Application:
         from trackplane.lake.manifest import Manifest
         from trackplane.lake.tables import TableCommitter
         from trackplane.lake.writer import RawStore
+        from trackplane.sinks.plugins import sink_plugins
         from trackplane.worker.configuration import WorkerConfiguration
         from trackplane.worker.consumer import Consumer
         from trackplane.worker.process import Worker
         from trackplane.worker.raw import RawStage
         from trackplane.worker.rules import RulesStage
+        from trackplane.worker.sinks import SinkConsumers, Surroundings, read_secret
 
         settings = self.settings.worker
         queue = self._queue()
@@ -304,11 +311,27 @@ class Application:
                 (RulesStage(engine, tables, datasets=lambda: configuration.datasets), lanes),
             )
         ]
+        sinks = SinkConsumers(
+            Surroundings(
+                queue=queue,
+                manifest=manifest,
+                lanes=lanes,
+                plugins=sink_plugins(),
+                folder=self.data / "sinks",
+                secret=read_secret(Path(self.settings.secrets_folder or self.data / "secrets")),
+                member=name,
+                worker=settings,
+                lake=self.settings.lake,
+                clock=wall_clock,
+                engine=Engine,
+            )
+        )
         compactor = Compactor(manifest, wall_clock, self.settings.compaction)
         worker = Worker(
             name=name,
             consumers=consumers,
             configuration=configuration,
+            sinks=sinks,
             source=self._source(name, "worker"),
             chore=compactor.run,
         )

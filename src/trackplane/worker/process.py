@@ -13,6 +13,7 @@ from trackplane.discovery.source import ConfigurationSource
 from trackplane.errors import StorageError
 from trackplane.worker.configuration import WorkerConfiguration
 from trackplane.worker.consumer import Consumer
+from trackplane.worker.sinks import Everyone, SinkConsumers
 
 _log = structlog.get_logger(__name__)
 _REPORT_S = 1.0
@@ -30,13 +31,15 @@ class Worker:
         name: str,
         consumers: Sequence[Consumer],
         configuration: WorkerConfiguration,
+        sinks: SinkConsumers,
         source: ConfigurationSource,
         chore: Callable[[], object],
         chore_s: float = 5.0,
     ) -> None:
         self._name = name
         self._consumers = consumers
-        self._configuration = configuration
+        self._configuration = Everyone([configuration, sinks])
+        self._sinks = sinks
         self._source = source
         self._chore = chore
         self._chore_s = chore_s
@@ -71,6 +74,7 @@ class Worker:
         for consumer in self._consumers:
             consumer.stop()
         self._ending.set()
+        await self._sinks.close()
         for thread in threads:
             await asyncio.to_thread(thread.join)
         if following.done() and not following.cancelled():
@@ -83,7 +87,11 @@ class Worker:
     def statistics(self) -> dict[str, object]:
         """Return the figures that are reported to the control plane."""
         return {
-            "consumers": [msgspec.to_builtins(c.statistics()) for c in self._consumers],
+            "consumers": [
+                *(msgspec.to_builtins(c.statistics()) for c in self._consumers),
+                *self._sinks.consumers(),
+            ],
+            "sinks": msgspec.to_builtins(self._sinks.statistics()),
             "number": self._source.number,
             "age_ms": self._source.age_ms,
         }
