@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, TextIO, cast
@@ -280,13 +281,15 @@ class Application:
         from trackplane.worker.process import Worker
         from trackplane.worker.raw import RawStage
         from trackplane.worker.rules import RulesStage
+        from trackplane.worker.shadows import Shadows
         from trackplane.worker.sinks import SinkConsumers, Surroundings, read_secret
 
         settings = self.settings.worker
         queue = self._queue()
         lake = self.data / "lake"
         manifest = Manifest(lake / "manifest.db", wall_clock)
-        engine = Engine()
+        engine = Engine(clock=time.perf_counter_ns)
+        shadows = Shadows(clock=wall_clock, timer=time.perf_counter_ns)
         configuration = WorkerConfiguration(engine)
         store = RawStore(manifest, lake, wall_clock, self.settings.lake)
         tables = TableCommitter(manifest, self.settings.lake)
@@ -308,7 +311,15 @@ class Application:
             )
             for stage, partitions in (
                 (RawStage(store), [*lanes, (DIRTY_TOPIC, 0), (LEDGER_TOPIC, 0)]),
-                (RulesStage(engine, tables, datasets=lambda: configuration.datasets), lanes),
+                (
+                    RulesStage(
+                        engine,
+                        tables,
+                        datasets=lambda: configuration.datasets,
+                        shadows=shadows,
+                    ),
+                    lanes,
+                ),
             )
         ]
         sinks = SinkConsumers(
@@ -323,7 +334,7 @@ class Application:
                 worker=settings,
                 lake=self.settings.lake,
                 clock=wall_clock,
-                engine=Engine,
+                engine=lambda: Engine(clock=time.perf_counter_ns),
             )
         )
         compactor = Compactor(manifest, wall_clock, self.settings.compaction)
@@ -332,6 +343,7 @@ class Application:
             consumers=consumers,
             configuration=configuration,
             sinks=sinks,
+            shadows=shadows,
             source=self._source(name, "worker"),
             chore=compactor.run,
         )

@@ -109,6 +109,11 @@ class GrpcSource(ConfigurationSource):
         """Say whether the control plane is there."""
         return self._connected
 
+    @property
+    def told(self) -> bool:
+        """Say whether no report waits to be sent and the control plane is there."""
+        return self._connected and not self._reported.is_set()
+
     def report(self, statistics: bytes) -> None:
         """Send these figures soon. Callable from any thread; only the latest is sent."""
         self._statistics = statistics

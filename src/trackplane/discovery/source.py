@@ -59,5 +59,10 @@ class ConfigurationSource(abc.ABC):
     def connected(self) -> bool:
         """Say whether changes are being followed now."""
 
+    @property
+    def told(self) -> bool:
+        """Say whether the last report was sent and one that is made now would be: for deltas."""
+        return self.connected
+
     def report(self, statistics: bytes) -> None:  # noqa: B027 - a folder has nobody to tell
         """Tell the control plane this node's figures (a JSON object); the last one counts."""

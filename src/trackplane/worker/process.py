@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import uuid
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -13,6 +14,8 @@ from trackplane.discovery.source import ConfigurationSource
 from trackplane.errors import StorageError
 from trackplane.worker.configuration import WorkerConfiguration
 from trackplane.worker.consumer import Consumer
+from trackplane.worker.figures import COUNTS, RuleDeltas, Totals, split
+from trackplane.worker.shadows import Shadows
 from trackplane.worker.sinks import Everyone, SinkConsumers
 
 _log = structlog.get_logger(__name__)
@@ -32,14 +35,19 @@ class Worker:
         consumers: Sequence[Consumer],
         configuration: WorkerConfiguration,
         sinks: SinkConsumers,
+        shadows: Shadows,
         source: ConfigurationSource,
         chore: Callable[[], object],
         chore_s: float = 5.0,
     ) -> None:
         self._name = name
         self._consumers = consumers
-        self._configuration = Everyone([configuration, sinks])
+        self._configuration = Everyone([configuration, sinks, shadows])
         self._sinks = sinks
+        self._shadows = shadows
+        self._deltas = RuleDeltas()
+        self._number = 0  # in force when the deltas to come began
+        self._session, self._sequence = uuid.uuid4().hex, 0
         self._source = source
         self._chore = chore
         self._chore_s = chore_s
@@ -66,7 +74,7 @@ class Worker:
             thread.start()
         _log.info("worker_started", name=self._name)
         while not stopping.is_set():
-            self._source.report(msgspec.json.encode(self.statistics()))
+            self._source.report(msgspec.json.encode(self.report()))
             try:
                 await asyncio.wait_for(stopping.wait(), _REPORT_S)
             except TimeoutError:
@@ -84,17 +92,39 @@ class Worker:
         if self._failure is not None:
             raise StorageError(f"a part of the worker ended: {self._failure!r}") from self._failure
 
-    def statistics(self) -> dict[str, object]:
-        """Return the figures that are reported to the control plane."""
-        return {
-            "consumers": [
-                *(msgspec.to_builtins(c.statistics()) for c in self._consumers),
-                *self._sinks.consumers(),
-            ],
+    def report(self) -> dict[str, object]:
+        """Return the figures for the control plane.
+
+        ``rules`` are deltas since the last report that was sent; ``since`` is the number that was in
+        force when they began. A report that comes twice is known by ``session`` and ``sequence``.
+        """
+        consumers: list[dict[str, object]] = []
+        engines: list[tuple[str, Totals]] = []
+        for consumer in [
+            *(msgspec.to_builtins(c.statistics()) for c in self._consumers),
+            *self._sinks.consumers(),
+        ]:
+            rest, totals = split(consumer["stage"])
+            engines.append((consumer["group"], totals))
+            consumers.append({**consumer, "stage": rest})
+        found: dict[str, object] = {
+            "consumers": consumers,
             "sinks": msgspec.to_builtins(self._sinks.statistics()),
             "number": self._source.number,
             "age_ms": self._source.age_ms,
         }
+        if self._source.told:
+            self._sequence += 1
+            found["rules"] = {
+                "session": self._session,
+                "sequence": self._sequence,
+                "since": self._number,
+                "counts": COUNTS,
+                "deltas": self._deltas.take(engines),
+                "shadows": msgspec.to_builtins(self._shadows.take()),
+            }
+            self._number = self._source.number
+        return found
 
     def _guarded(
         self, run: Callable[[], None], loop: asyncio.AbstractEventLoop, stopping: asyncio.Event

@@ -14,6 +14,7 @@ from trackplane.lake.tables import TableCommitter
 from trackplane.queue import Batch
 from trackplane.rules.ir import Dataset
 from trackplane.worker.consumer import Partition, Stage
+from trackplane.worker.shadows import Shadows
 
 _log = structlog.get_logger(__name__)
 
@@ -22,7 +23,7 @@ class RulesStage(Stage):
     """Deduplicates, runs the ruleset in force, and commits outputs with positions and its number.
 
     A partition that was processed under a higher number than the one here is not taken yet.
-    ``datasets`` returns those of the ruleset in force.
+    ``datasets`` returns those of the ruleset in force; ``shadows`` look on.
     """
 
     def __init__(
@@ -31,11 +32,13 @@ class RulesStage(Stage):
         committer: TableCommitter,
         *,
         datasets: Callable[[], Mapping[str, Dataset]],
+        shadows: Shadows | None = None,
     ) -> None:
         self.group = committer.group
         self._engine = engine
         self._committer = committer
         self._datasets = datasets
+        self._shadows = shadows
         self._number = 0
         self._columns: Mapping[str, Dataset] = {}
         self._committed: dict[Partition, int] = {}
@@ -76,6 +79,8 @@ class RulesStage(Stage):
         outputs = self._engine.process(items)
         self._number = outputs.number
         self._committer.add(partition, batch.next - 1, outputs)
+        if self._shadows is not None:
+            self._shadows.process(items)
         return sum(len(frame) for frame, _ in items)
 
     def flush(self) -> tuple[Mapping[Partition, int], Sequence[Partition]]:
