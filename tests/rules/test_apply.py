@@ -7,6 +7,7 @@ import pytest
 
 from trackplane.plan.load import load_plan
 from trackplane.rules.check import check_rule
+from trackplane.rules.definitions import Definitions
 from trackplane.rules.load import load_datasets, load_rule, load_rules
 from trackplane.rules.reference import RuleFailure, apply
 from trackplane.rules.tests import run_tests, stamped
@@ -25,7 +26,7 @@ EVENT = {
 def rule(plans, datasets):
     def make(end, where='event == "order_pay"', to="copies"):
         text = f"rule: r\napps: [shop]\nwhere: {where}\n{end}\nto: {to}\n"
-        return check_rule(load_rule(text), plans, datasets)
+        return check_rule(load_rule(text), Definitions(plans=plans, datasets=datasets))
 
     return make
 
@@ -152,7 +153,7 @@ def test_the_shops_rules_compile_and_pass_their_tests():
     sources = load_rules((shop / "rules.yaml").read_text())
     assert len({source.name for source in sources}) == len(sources) >= 8
     for source in sources:
-        made = check_rule(source, plans, datasets)
+        made = check_rule(source, Definitions(plans=plans, datasets=datasets))
         assert source.tests
         assert [r.message for r in run_tests(made, source.tests) if not r.passed] == []
 

@@ -4,6 +4,7 @@ import pytest
 
 from trackplane.rules import ir
 from trackplane.rules.check import check_rule
+from trackplane.rules.definitions import Definitions
 from trackplane.rules.load import load_rule
 from trackplane.rules.source import RuleError
 from trackplane.rules.tests import run_tests
@@ -24,7 +25,8 @@ tests:
 
 @pytest.fixture
 def check(plans, datasets):
-    return lambda text: check_rule(load_rule(text, file="r.yaml"), plans, datasets)
+    definitions = Definitions(plans=plans, datasets=datasets)
+    return lambda text: check_rule(load_rule(text, file="r.yaml"), definitions)
 
 
 def rule_with(where='event == "order_pay"', end="select: {id: id}", to="recsys.user_action"):

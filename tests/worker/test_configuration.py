@@ -15,6 +15,7 @@ from trackplane.engine.engine import Engine
 from trackplane.event import identity
 from trackplane.frame import Frame, FrameBuilder
 from trackplane.rules import ir
+from trackplane.rules.definitions import Definitions
 from trackplane.worker.configuration import WorkerConfiguration
 
 SERVER = 1_795_376_614_990
@@ -32,7 +33,9 @@ def resources() -> dict[str, Resource]:
         datasets[dataset.name] = ir.decode_dataset(dataset.body)
         found[dataset.name] = Resource(kind="dataset", name=dataset.name, body=dataset.body)
     for source in documents(example_text("rules.yaml")):
-        rule = compile_rule(source, file="rules.yaml", plans=plans, datasets=datasets)
+        rule = compile_rule(
+            source, file="rules.yaml", definitions=Definitions(plans=plans, datasets=datasets)
+        )
         found[rule.name] = Resource(kind="rule", name=rule.name, body=rule.body)
     return found
 

@@ -14,14 +14,13 @@ from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table
 from trackplane.cli.plan import read_text
 from trackplane.discovery import Resource, Snapshot
 from trackplane.discovery.compile import (
-    CompiledRule,
-    Plans,
     compile_datasets,
     compile_plan,
     compile_rule,
+    definitions_of,
 )
 from trackplane.errors import Finding, InputError
-from trackplane.rules import ir
+from trackplane.rules.definitions import Definitions
 from trackplane.rules.load import load_rule
 
 app = typer.Typer(help="Rules: check, test, publish and list them.", no_args_is_help=True)
@@ -43,17 +42,18 @@ def _documents(text: str) -> list[tuple[int, str]]:
     return [(first, "\n".join(lines) + "\n") for first, lines in found if any(lines)]
 
 
-def _offline(plan: Path, datasets: Path | None) -> tuple[Plans, dict[str, ir.Dataset]]:
+def _offline(plan: Path, datasets: Path | None) -> Definitions:
     compiled = compile_plan(None, read_text(plan), file=str(plan))
     resources = [
         Resource(kind="event", name=f"{compiled.app}/{event}", body=body)
         for event, body in compiled.bodies.items()
     ]
-    known = {}
     if datasets is not None:
-        for dataset in compile_datasets(read_text(datasets), file=str(datasets)):
-            known[dataset.name] = ir.decode_dataset(dataset.body)
-    return Plans(Snapshot.of(1, resources)), known
+        resources += [
+            Resource(kind="dataset", name=dataset.name, body=dataset.body)
+            for dataset in compile_datasets(read_text(datasets), file=str(datasets))
+        ]
+    return definitions_of(Snapshot.of(1, resources))
 
 
 def _check(file: Path, plan: Path | None, datasets: Path | None, url: str) -> list[str]:
@@ -77,14 +77,9 @@ def _check(file: Path, plan: Path | None, datasets: Path | None, url: str) -> li
     return names
 
 
-def _one(
-    source: str, file: str, offline: tuple[Plans, dict[str, ir.Dataset]] | None, api: Api | None
-) -> str:
+def _one(source: str, file: str, offline: Definitions | None, api: Api | None) -> str:
     if offline is not None:
-        compiled: CompiledRule = compile_rule(
-            source, file=file, plans=offline[0], datasets=offline[1]
-        )
-        return compiled.name
+        return compile_rule(source, file=file, definitions=offline).name
     assert api is not None
     answer, _ = api.call("POST", "/rules/check", json={"source": source})
     if not answer["ok"]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from trackplane.discovery import Snapshot
-from trackplane.discovery.compile import CompiledRule, Plans, compile_rule
+from trackplane.discovery.compile import CompiledRule, Plans, compile_rule, definitions_of
 from trackplane.errors import Finding, InputError
 from trackplane.plan.model import EventSpec
 from trackplane.rules import ir
+from trackplane.rules.definitions import Definitions
 
 Broken = dict[str, list[Finding]]  # rule -> why
 
@@ -35,15 +36,15 @@ class Catalog:
             RuleError: with every finding.
         """
         plans = Plans(self._snapshot, visible=visible)
-        return compile_rule(source, file="rule.yaml", plans=plans, datasets=self._datasets())
+        definitions = definitions_of(self._snapshot, plans=plans)
+        return compile_rule(source, file="rule.yaml", definitions=definitions)
 
     def broken_by(self, app: str, specs: Mapping[str, EventSpec], touched: Iterable[str]) -> Broken:
         """Return the rules that read ``touched`` events and would break under another plan."""
         events = set(touched)
         plans = Plans(self._snapshot, instead={app: specs})
         return self._broken(
-            plans,
-            self._datasets(),
+            definitions_of(self._snapshot, plans=plans),
             lambda rule: (
                 (not rule.apps or app in rule.apps)
                 and rule.events is not None
@@ -54,22 +55,17 @@ class Catalog:
     def broken_by_dataset(self, name: str, body: bytes) -> Broken:
         """Return the rules that would break if a dataset were another."""
         datasets = {**self._datasets(), name: ir.decode_dataset(body)}
-        plans = Plans(self._snapshot)
-        return self._broken(plans, datasets, lambda rule: rule.target == name)
+        definitions = definitions_of(self._snapshot, datasets=datasets)
+        return self._broken(definitions, lambda rule: name in ir.targets(rule))
 
-    def _broken(
-        self,
-        plans: Plans,
-        datasets: Mapping[str, ir.Dataset],
-        concerned: Callable[[ir.Rule], bool],
-    ) -> Broken:
+    def _broken(self, definitions: Definitions, concerned: Callable[[ir.Rule], bool]) -> Broken:
         broken: Broken = {}
         for resource in self._snapshot.of_kind("rule"):
             rule = ir.decode_rule(resource.body)
             if not concerned(rule):
                 continue
             try:
-                compile_rule(rule.text, file=f"rule {rule.name}", plans=plans, datasets=datasets)
+                compile_rule(rule.text, file=f"rule {rule.name}", definitions=definitions)
             except InputError as error:
                 broken[rule.name] = list(error.findings) or [
                     Finding(code=error.code, message=error.message)

@@ -16,9 +16,7 @@ import msgspec
 
 from trackplane.errors import TrackplaneError
 
-Kind = Literal[
-    "app", "key", "event", "dataset", "function", "table", "script", "rule", "shadow"
-]
+Kind = Literal["app", "key", "event", "dataset", "function", "table", "script", "rule", "shadow"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)  # apply in this order
 Mode = Literal["off", "warn", "enforce"]
 _MODULUS: Final = 1 << 256

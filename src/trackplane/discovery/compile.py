@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
-from trackplane.discovery import Snapshot
+from trackplane.discovery import Kind, Snapshot
 from trackplane.errors import Finding
 from trackplane.plan.load import PlanError, load_with_warnings
 from trackplane.plan.model import EventSpec
 from trackplane.rules import ir
 from trackplane.rules.check import check_rule
+from trackplane.rules.definitions import Definitions
 from trackplane.rules.load import load_dataset, load_datasets, load_rule, load_rules
 from trackplane.rules.source import RuleError, RuleSource
 from trackplane.rules.tests import run_tests
 
 EventKey = tuple[str, str]  # (app, event)
+D = TypeVar("D")
 
 
 class CompiledPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +88,30 @@ class Plans(Mapping[EventKey, EventSpec]):
         return sum(1 for _ in self)
 
 
+class _Decoded(Mapping[str, D]):
+    """The definitions of a kind by name, decoded once, when asked for."""
+
+    def __init__(self, snapshot: Snapshot, kind: Kind, type_: type[D]) -> None:
+        self._snapshot = snapshot
+        self._kind: Kind = kind
+        self._type = type_
+        self._held: dict[str, D] = {}
+
+    def __getitem__(self, name: str) -> D:
+        if name not in self._held:
+            resource = self._snapshot.get(self._kind, name)
+            if resource is None:
+                raise KeyError(name)
+            self._held[name] = msgspec.json.decode(resource.body, type=self._type)
+        return self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (resource.name for resource in self._snapshot.of_kind(self._kind))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 def compile_plan(app: str | None, source: str, *, file: str) -> CompiledPlan:
     """Return the plan of an app (None: of the app that the text names) as it travels.
 
@@ -130,32 +157,49 @@ def compile_datasets(source: str, *, file: str) -> list[CompiledDataset]:
     ]
 
 
-def compile_rule(
-    source: str, *, file: str, plans: Plans, datasets: Mapping[str, ir.Dataset]
-) -> CompiledRule:
+def definitions_of(
+    snapshot: Snapshot,
+    *,
+    plans: Plans | None = None,
+    datasets: Mapping[str, ir.Dataset] | None = None,
+    keys: frozenset[str] | None = None,
+    has_geo: bool | None = None,
+) -> Definitions:
+    """Return what rules may name in a state, decoded when asked for.
+
+    ``plans`` and ``datasets`` stand in place of the state's own.
+    """
+    return Definitions(
+        plans=Plans(snapshot) if plans is None else plans,
+        datasets=_Decoded(snapshot, "dataset", ir.Dataset) if datasets is None else datasets,
+        functions=_Decoded(snapshot, "function", ir.UserFunction),
+        tables=_Decoded(snapshot, "table", ir.LookupTable),
+        scripts=_Decoded(snapshot, "script", ir.ScriptText),
+        keys=keys,
+        has_geo=has_geo,
+    )
+
+
+def compile_rule(source: str, *, file: str, definitions: Definitions) -> CompiledRule:
     """Check a rule, run its tests and return it as it travels.
 
     Raises:
         RuleError: with every finding, failed tests included.
     """
-    return _compiled(load_rule(source, file=file), file, plans, datasets)
+    return _compiled(load_rule(source, file=file), file, definitions)
 
 
-def compile_rules(
-    source: str, *, file: str, plans: Plans, datasets: Mapping[str, ir.Dataset]
-) -> list[CompiledRule]:
+def compile_rules(source: str, *, file: str, definitions: Definitions) -> list[CompiledRule]:
     """Return the rules of a file of several, as ``compile_rule`` does one.
 
     Raises:
         RuleError: with every finding.
     """
-    return [_compiled(rule, file, plans, datasets) for rule in load_rules(source, file=file)]
+    return [_compiled(rule, file, definitions) for rule in load_rules(source, file=file)]
 
 
-def _compiled(
-    written: RuleSource, file: str, plans: Plans, datasets: Mapping[str, ir.Dataset]
-) -> CompiledRule:
-    rule = check_rule(written, plans, datasets)
+def _compiled(written: RuleSource, file: str, definitions: Definitions) -> CompiledRule:
+    rule = check_rule(written, definitions)
     failed = [result for result in run_tests(rule, written.tests) if not result.passed]
     if failed:
         findings = [

@@ -28,10 +28,15 @@ import yaml_rs
 from trackplane.discovery import AppSettings, Mode, Resource, Snapshot, WriteKey
 from trackplane.discovery.cache import CacheError, LastGood
 from trackplane.discovery.client import wall_clock
-from trackplane.discovery.compile import Plans, compile_datasets, compile_plan, compile_rules
+from trackplane.discovery.compile import (
+    compile_datasets,
+    compile_plan,
+    compile_rules,
+    definitions_of,
+)
 from trackplane.discovery.source import ConfigurationConsumer, ConfigurationSource
 from trackplane.errors import Finding, InputError
-from trackplane.rules import ir
+from trackplane.rules.definitions import Definitions
 
 _log = structlog.get_logger(__name__)
 
@@ -200,10 +205,12 @@ class FolderSource(ConfigurationSource):
             for dataset in compile_datasets(text, file=name)
         ]
 
+    def _definitions(self) -> Definitions:
+        named = ("event", "dataset", "function", "table", "script")
+        return definitions_of(Snapshot.of(0, [r for kind in named for r in self._of(kind)]))
+
     def _rules(self, text: str, name: str) -> Iterable[Resource]:
-        planned = Snapshot.of(0, self._of("event"))
-        datasets = {r.name: ir.decode_dataset(r.body) for r in self._of("dataset")}
-        rules = compile_rules(text, file=name, plans=Plans(planned), datasets=datasets)
+        rules = compile_rules(text, file=name, definitions=self._definitions())
         return [Resource(kind="rule", name=rule.name, body=rule.body) for rule in rules]
 
     def _apps(self, text: str, name: str) -> Iterable[Resource]:

@@ -9,6 +9,7 @@ from trackplane.errors import Finding, did_you_mean
 from trackplane.event import NAMESPACES, RESERVED_EVENTS
 from trackplane.plan.model import EventSpec
 from trackplane.rules import python
+from trackplane.rules.definitions import Definitions
 from trackplane.rules.functions import FUNCTIONS
 from trackplane.rules.ir import (
     BOOL,
@@ -27,7 +28,7 @@ from trackplane.rules.ir import (
     Set,
     Type,
 )
-from trackplane.rules.scope import Plans, Resolved, Scope
+from trackplane.rules.scope import Resolved, Scope
 from trackplane.rules.source import Excerpt, RuleError, RuleSource
 from trackplane.rules.syntax import Access, Apply, Constant, Node
 from trackplane.rules.typer import Typer
@@ -37,15 +38,13 @@ MAX_COLUMNS: Final = 200
 _STAMPED_WHEN: Final = ("server", "at")
 
 
-def check_rule(source: RuleSource, plans: Plans, datasets: Mapping[str, Dataset]) -> Rule:
+def check_rule(source: RuleSource, definitions: Definitions) -> Rule:
     """Return the rule's IR.
-
-    ``plans`` gives the specification of (app, event); ``datasets`` those that rules write to.
 
     Raises:
         RuleError: with every finding: unknown names, wrong types, operations that can fail.
     """
-    return _Check(source, plans, datasets).rule()
+    return _Check(source, definitions).rule()
 
 
 def check_expression(
@@ -74,10 +73,11 @@ def check_expression(
 
 
 class _Check:
-    def __init__(self, source: RuleSource, plans: Plans, datasets: Mapping[str, Dataset]) -> None:
+    def __init__(self, source: RuleSource, definitions: Definitions) -> None:
         self.source = source
-        self.plans = plans
-        self.datasets = datasets
+        self.definitions = definitions
+        self.plans = definitions.plans
+        self.datasets = definitions.datasets
         self.findings: list[Finding] = []
 
     def rule(self) -> Rule:

@@ -379,7 +379,9 @@ def decode_dataset(body: bytes) -> Dataset:
 
 def targets(rule: Rule) -> tuple[str, ...]:
     """Return the datasets a rule may write to, its own target first."""
-    routed = (to for action in rule.actions if isinstance(action, Route) for _, to in action.targets)
+    routed = (
+        to for action in rule.actions if isinstance(action, Route) for _, to in action.targets
+    )
     return tuple(dict.fromkeys((rule.target, *routed)))
 
 
