@@ -116,6 +116,65 @@ rule_versions: Final = sa.Table(
     sa.Column("action", sa.String(20), nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("created_by", sa.String(100), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    # The ruleset number in force when the version was: what a rollback of the ruleset goes by.
+    sa.Column("number", sa.BigInteger, nullable=False, index=True),
+    sa.Column("body", sa.Text, nullable=True),  # the IR as published; NULL where none was
+)
+
+# One draft a rule; each text it ever had is kept for a while, as the base of a merge.
+drafts: Final = sa.Table(
+    "drafts",
+    metadata,
+    sa.Column("rule", sa.String(100), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("base_version", sa.Integer, nullable=False),
+    sa.Column("apps", sa.JSON, nullable=False),
+    sa.Column("author", sa.String(100), nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+)
+
+draft_texts: Final = sa.Table(
+    "draft_texts",
+    metadata,
+    sa.Column("rule", sa.String(100), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("author", sa.String(100), nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+)
+
+# Functions, lookup tables and scripts: what rules name, of one shape.
+definitions: Final = sa.Table(
+    "definitions",
+    metadata,
+    sa.Column("kind", sa.String(10), primary_key=True),
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("owner", sa.String(200), nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_by", sa.String(100), nullable=False),
+)
+
+definition_versions: Final = sa.Table(
+    "definition_versions",
+    metadata,
+    sa.Column("kind", sa.String(10), primary_key=True),
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("action", sa.String(20), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False, index=True),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("created_by", sa.String(100), nullable=False),
 )
 
 # What the data plane is told now: the state that the highest number stands for.
