@@ -15,7 +15,7 @@ import click
 import typer
 
 from trackplane import __version__
-from trackplane.cli import apps, data, development, plan, platform, rule
+from trackplane.cli import apps, data, development, plan, platform, rule, source
 from trackplane.cli.output import USAGE, fail
 from trackplane.errors import TrackplaneError
 
@@ -45,6 +45,7 @@ development.register(app)
 app.add_typer(apps.app, name="app")
 app.add_typer(plan.app, name="plan")
 app.add_typer(rule.app, name="rule")
+app.add_typer(source.app, name="source")
 app.add_typer(data.dirty, name="dirty")
 
 
