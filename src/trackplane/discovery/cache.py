@@ -1,7 +1,7 @@
 """The last good configuration on disk, so that a node starts while the control plane is down.
 
 One file per node: an eight-byte head (magic, version), then records, each length, CRC-32 and a
-msgpack ``_Part``. The parts up to the first ``last`` one are a full state, every later run of parts
+msgpack ``_Part``, bodies packed (``trackplane.packed``; a change of its dictionary is a new version). The parts up to the first ``last`` one are a full state, every later run of parts
 is one delta, appended and synced: a change costs its own size. When the deltas outgrow the base,
 the file is written anew beside it and renamed over it.
 
@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Final
 
@@ -22,14 +24,22 @@ import msgspec
 import structlog
 from isal import isal_zlib
 
-from trackplane.discovery import Delta, Kind, Resource, ResyncError, Snapshot
-from trackplane.discovery.parts import join, split
+from trackplane.discovery import (
+    Delta,
+    Kind,
+    Packed,
+    PackedResource,
+    ResyncError,
+    Snapshot,
+    packed_of,
+)
+from trackplane.discovery.parts import PART_RESOURCES
 from trackplane.errors import StorageError
 
 _log = structlog.get_logger(__name__)
 
 MAGIC: Final = b"TPLG"
-VERSION: Final = 1
+VERSION: Final = 2
 _HEAD: Final = struct.Struct("<4sI")
 _RECORD: Final = struct.Struct("<II")
 _SMALLEST_COMPACTION: Final = 1024 * 1024
@@ -44,8 +54,8 @@ class CacheError(StorageError):
 class _Part(msgspec.Struct, frozen=True, array_like=True):
     start: int
     end: int
-    changed: list[tuple[str, str, bytes]]
-    removed: list[tuple[str, str]]
+    changed: list[PackedResource]
+    removed: list[tuple[Kind, str]]
     hash: str
     published: int
     last: bool
@@ -68,7 +78,7 @@ class LastGood:
         """Return the state kept, or None where there is none that can be trusted."""
         self._number = -1
         try:
-            data = self._path.read_bytes()
+            data = self._read()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -79,7 +89,13 @@ class LastGood:
             return None
         return self._replay(data)
 
-    def _replay(self, data: bytes) -> Snapshot | None:
+    def _read(self) -> bytes | mmap:
+        with self._path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return b""
+            return mmap(file.fileno(), 0, access=ACCESS_READ)
+
+    def _replay(self, data: bytes | mmap) -> Snapshot | None:
         snapshot: Snapshot | None = None
         good = _HEAD.size
         try:
@@ -145,51 +161,60 @@ class LastGood:
 
 
 def _records(delta: Delta) -> Iterator[bytes]:
-    for chunk in split(delta):
+    changed, removed = packed_of(delta.changed), iter(delta.removed)
+    left = len(delta.changed) + len(delta.removed)
+    while True:
+        some = list(islice(changed, PART_RESOURCES))
+        gone = list(islice(removed, PART_RESOURCES - len(some)))
+        left -= len(some) + len(gone)
+        last = left <= 0
         body = _encoder.encode(
             _Part(
-                start=chunk.start,
-                end=chunk.end,
-                changed=[(r.kind, r.name, r.body) for r in chunk.changed],
-                removed=list(chunk.removed),
-                hash=chunk.hash,
-                published=chunk.published,
-                last=bool(chunk.hash),
+                start=delta.start,
+                end=delta.end,
+                changed=some,
+                removed=gone,
+                hash=delta.hash if last else "",
+                published=delta.published,
+                last=last,
             )
         )
         yield _RECORD.pack(len(body), isal_zlib.crc32(body)) + body
+        if last:
+            return
 
 
-def _deltas(data: bytes) -> Iterator[tuple[Delta, int]]:
+def _deltas(data: bytes | mmap) -> Iterator[tuple[Delta, int]]:
     """Yield each whole delta with the offset behind it."""
-    parts: list[Delta] = []
-    view, at = memoryview(data), _HEAD.size
-    while at < len(data):
-        if at + _RECORD.size > len(data):
-            raise ValueError("cut in a record's head")
-        length, checksum = _RECORD.unpack_from(view, at)
-        body = view[at + _RECORD.size : at + _RECORD.size + length]
-        if len(body) != length:
-            raise ValueError("cut in a record")
-        if isal_zlib.crc32(body) != checksum:
-            raise ValueError("checksum differs")
-        part = _decoder.decode(body)
-        at += _RECORD.size + length
-        parts.append(
-            Delta(
-                start=part.start,
-                end=part.end,
-                changed=tuple(
-                    Resource(kind=msgspec.convert(k, Kind), name=n, body=b)
-                    for k, n, b in part.changed
-                ),
-                removed=tuple((msgspec.convert(k, Kind), n) for k, n in part.removed),
-                hash=part.hash,
-                published=part.published,
-            )
-        )
-        if part.last:
-            yield join(parts), at
-            parts = []
+    parts: list[_Part] = []
+    with memoryview(data) as view:
+        at = _HEAD.size
+        while at < len(data):
+            if at + _RECORD.size > len(data):
+                raise ValueError("cut in a record's head")
+            length, checksum = _RECORD.unpack_from(view, at)
+            body = bytes(view[at + _RECORD.size : at + _RECORD.size + length])
+            if len(body) != length:
+                raise ValueError("cut in a record")
+            if isal_zlib.crc32(body) != checksum:
+                raise ValueError("checksum differs")
+            part = _decoder.decode(body)
+            at += _RECORD.size + length
+            parts.append(part)
+            if part.last:
+                yield _joined(parts), at
+                parts = []
     if parts:
         raise ValueError("cut between the parts of a change")
+
+
+def _joined(parts: Sequence[_Part]) -> Delta:
+    last = parts[-1]
+    return Delta(
+        start=last.start,
+        end=last.end,
+        changed=Packed([part.changed for part in parts], sum(len(p.changed) for p in parts)),
+        removed=tuple(key for part in parts for key in part.removed),
+        hash=last.hash,
+        published=last.published,
+    )

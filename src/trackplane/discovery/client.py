@@ -17,7 +17,7 @@ from trackplane.discovery import Delta, Kind, Resource, ResyncError, Snapshot
 from trackplane.discovery import discovery_pb2 as pb
 from trackplane.discovery import discovery_pb2_grpc as pb_grpc
 from trackplane.discovery.cache import CacheError, LastGood
-from trackplane.discovery.parts import join
+from trackplane.discovery.parts import Joining
 from trackplane.discovery.source import (
     ConfigurationConsumer,
     ConfigurationSource,
@@ -169,12 +169,11 @@ class GrpcSource(ConfigurationSource):
             await write(pb.NodeMessage(hello=hello))
             reporter = asyncio.create_task(self._send_reports(write))
             try:
-                parts: list[Delta] = []
+                joining = Joining()
                 async for message in call:
-                    parts.append(_delta(message))
-                    if message.hash:
-                        answer, change = await self._take(consumer, join(parts))
-                        parts = []
+                    delta = joining.add(_delta(message))
+                    if delta is not None:
+                        answer, change = await self._take(consumer, delta)
                         answer.nonce = message.nonce
                         await write(pb.NodeMessage(answer=answer))
                         if change is not None:
@@ -204,7 +203,7 @@ class GrpcSource(ConfigurationSource):
         if before is not None and delta.end < before.number:
             raise SourceError(f"sent number {delta.end}, but {before.number} is in force here")
         try:
-            after = (before or Snapshot()).apply(delta)
+            after = await asyncio.to_thread((before or Snapshot()).apply, delta)
         except ResyncError as error:
             _log.warning("resync", number=self.number, reason=str(error))
             return pb.Answer(number=self.number, resync=True), None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from trackplane.discovery import Delta, Resource
+from trackplane.discovery import Delta, Kind, Packed, PackedResource, Resource, packed_of
 
 PART_RESOURCES: Final = 1_000
 PART_BYTES: Final = 1024 * 1024
@@ -48,15 +48,41 @@ def split(
     yield part(group, delta.hash)
 
 
+class Joining:
+    """Puts the parts of a delta together again, each one's bodies packed as soon as it is here.
+
+    So a full state of a million rules never lies in memory as it travels.
+    """
+
+    def __init__(self) -> None:
+        self._changed: list[list[PackedResource]] = []
+        self._removed: list[tuple[Kind, str]] = []
+        self._size = 0
+
+    def add(self, part: Delta) -> Delta | None:
+        """Take a part; return the delta whose ``split`` they were with the last one."""
+        some = list(packed_of(part.changed))
+        self._changed.append(some)
+        self._size += len(some)
+        self._removed += part.removed
+        if not part.hash:
+            return None
+        whole = Delta(
+            start=part.start,
+            end=part.end,
+            changed=Packed(self._changed, self._size),
+            removed=tuple(self._removed),
+            hash=part.hash,
+            published=part.published,
+        )
+        self._changed, self._removed, self._size = [], [], 0
+        return whole
+
+
 def join(parts: Iterable[Delta]) -> Delta:
     """Return the delta whose ``split`` these are."""
-    whole = list(parts)
-    last = whole[-1]
-    return Delta(
-        start=last.start,
-        end=last.end,
-        changed=tuple(r for part in whole for r in part.changed),
-        removed=tuple(k for part in whole for k in part.removed),
-        hash=last.hash,
-        published=last.published,
-    )
+    joining = Joining()
+    *_, whole = [joining.add(part) for part in parts]
+    if whole is None:
+        raise ValueError("the last part of a delta has its hash")
+    return whole
