@@ -16,6 +16,7 @@ from trackplane.sources.file import FilePlugin
 from trackplane.sources.plugins import source_plugin
 from trackplane.sources.run import Cursor, SourceRunner
 from trackplane.testing.collector import RunningCollector, app_resource, key_resource
+from trackplane.testing.sources import SourceConformance
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +30,21 @@ def lines(source, cursor=None):
     return [line for chunk in source.chunks(cursor, lambda: True) for line in chunk.events]
 
 
-class TestFile:
+class TestFile(SourceConformance):
+    @pytest.fixture
+    def plugin(self):
+        return FilePlugin()
+
+    @pytest.fixture
+    def expected(self):
+        return [b'{"event":"a","what":{"n":%d}}' % n for n in range(1_100)]
+
+    @pytest.fixture
+    def options(self, tmp_path, expected):
+        path = tmp_path / "expected.ndjson"
+        path.write_bytes(b"\n".join(expected))
+        return {"path": str(path)}
+
     def test_whole_lines_are_given_and_empty_ones_left_out(self, tmp_path):
         path = tmp_path / "a.ndjson"
         path.write_bytes(b'{"a":1}\n\n  {"a":2}\r\n{"a":3}')
