@@ -1,5 +1,10 @@
 /** English. Messages are ICU MessageFormat; ids are what they are for, not what they say. */
+import { liveEn } from "./live.en";
+import { rulesEn } from "./rules.en";
+
 export const en = {
+  ...liveEn,
+  ...rulesEn,
   "action.cancel": "Cancel",
   "action.close": "Close",
   "action.copied": "Copied",

@@ -1,7 +1,11 @@
 /** 简体中文。 */
 import type { en } from "./en";
+import { liveZh } from "./live.zh";
+import { rulesZh } from "./rules.zh";
 
 export const zh: Record<keyof typeof en, string> = {
+  ...liveZh,
+  ...rulesZh,
   "action.cancel": "取消",
   "action.close": "关闭",
   "action.copied": "已复制",
