@@ -273,7 +273,7 @@ def test_text_of_users_never_becomes_code(make_frame, make_ruleset) -> None:
     value = ir.Literal(nasty, ir.STRING)
     rules = [
         rule(nasty, target=nasty, actions=(ir.Select((ir.Column(nasty, value),)),)),
-        rule("set", actions=(ir.Set((ir.Assignment("what", nasty, value),)),)),
+        rule("set", actions=(ir.Set((ir.Assignment("what", nasty, value),)), ir.Keep())),
     ]
     outputs = Engine(make_ruleset(rules)).process([(make_frame([("pay", b"{}")]), None)])
     assert msgspec.json.decode(outputs.rows[nasty].data[0]) == {nasty: nasty}

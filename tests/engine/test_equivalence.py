@@ -217,6 +217,7 @@ def actions(draw: st.DrawFn) -> tuple[ir.Action, ...]:
                 for root, name in targets
             )
         ),
+        ir.Keep(),
     )
 
 

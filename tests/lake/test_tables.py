@@ -42,6 +42,7 @@ def outputs(*rows, app="shop", dirty=0, name="shop.purchases"):
             ("event", "buy"),
             ("at", NOW),
             ("server", NOW),
+            ("weight", 2.0),
         ):
             getattr(some, field).append(value)
     found.dirty += [

@@ -25,12 +25,20 @@ class Guard(msgspec.Struct, frozen=True):
     how: str
     constants: tuple[Any, ...] = ()
 
-    def test(self, atom: str, constant: Callable[[Any], str], *, or_null: bool) -> str:
+    def test(
+        self,
+        atom: str,
+        constant: Callable[[Any], str],
+        *,
+        or_null: bool = False,
+        present: bool = False,
+    ) -> str:
         """Return Python that is true where the condition is TRUE, or NULL too if ``or_null``.
 
-        ``atom`` holds the property's checked value, never an ERROR.
+        ``atom`` holds the property's value, never an ERROR; ``present`` says that it is not NULL.
         """
-        null = f" or {atom} is None" if or_null and self.path.nullable else ""
+        nullable = self.path.nullable and not present
+        null = f" or {atom} is None" if or_null and nullable else ""
         match self.how:
             case "null":
                 return f"{atom} is None"
@@ -45,7 +53,7 @@ class Guard(msgspec.Struct, frozen=True):
         compared = f"{atom} {COMPARE[self.how]} {constant(self.constants[0])}"
         if null:
             return f"({atom} is None or {compared})"
-        return f"({atom} is not None and {compared})" if self.path.nullable else f"({compared})"
+        return f"({atom} is not None and {compared})" if nullable else f"({compared})"
 
 
 def conjuncts(rule: Rule) -> list[Expression]:

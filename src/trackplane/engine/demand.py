@@ -1,105 +1,157 @@
 """Demand decode: only the properties that some candidate rule reads are decoded.
 
-From the properties of a bucket's rules comes a struct; a batch of events is decoded into it in one
-pass. What rules only copy whole stays raw bytes. Everything else is decoded as it comes (a wrong
-type never fails a batch) and checked in generated code.
+From the paths of a bucket's rules come structs; a batch of events is decoded into them in one pass.
+They are *strict*: each leaf has the type that the rules expect, so that generated code need not check
+it, and parts that rules only copy stay raw bytes. An event that does not fit is decoded again,
+loosely, and judged by generated code that checks everything (``MODES``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from trackplane.event import NAMESPACES
-from trackplane.rules.ir import Call, Expression, Keep, Path, Rule, Select, Set, expressions, walk
+from trackplane.rules.ir import Expression, Path, Rule, Select, expressions, walk
 
 Property = tuple[str, str]  # namespace, name
-_RAW_KINDS: Final = frozenset({"array", "object", "map", "json"})
-EMPTY: Final = msgspec.Raw(b"")
+# How an event came: strictly decoded where no header gives a value, where one does, or loosely.
+Mode = Literal["bare", "merged", "loose"]
+Leaf = Literal["string", "int64", "float64", "bool", "timestamp", "array", "object", "any", "raw"]
+
 # Stamped by the platform: they come from the directory, not from the event's bytes.
 STAMPED: Final = frozenset({("when", "server"), ("when", "at")})
+_INT64: Final = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+_TYPES: Final[dict[str, Any]] = {
+    "string": str | None,
+    "int64": _INT64 | None,
+    "float64": float | None,
+    "bool": bool | None,
+    "timestamp": _INT64 | str | None,
+    "array": list[Any] | None,
+    "object": dict[str, Any] | None,
+    "any": Any,
+    "raw": msgspec.Raw,
+}
+# Kinds that a strictly decoded leaf never fails to have.
+SURE: Final = frozenset({"string", "int64", "float64", "bool", "array", "object", "json"})
+_RAW_KINDS: Final = frozenset({"array", "object", "map", "json"})
+_LEAVES: Final[dict[str, Leaf]] = {
+    "string": "string",
+    "int64": "int64",
+    "float64": "float64",
+    "bool": "bool",
+    "timestamp": "timestamp",
+    "array": "array",
+    "object": "object",
+    "map": "object",
+}
 
 
-class Demand(msgspec.Struct, frozen=True):
-    """The properties to decode, in order, and which of them stay raw."""
+class Shape(msgspec.Struct, frozen=True):
+    """What is decoded of a value: a leaf, or some members of an object by name."""
+
+    leaf: Leaf = "any"
+    members: tuple[tuple[str, Shape], ...] = ()
+
+    def member(self, name: str) -> tuple[int, Shape] | None:
+        """Return a member's number and shape."""
+        for number, (known, shape) in enumerate(self.members):
+            if known == name:
+                return number, shape
+        return None
+
+
+class Demand(msgspec.Struct, frozen=True, dict=True):
+    """The properties to decode, in order, and what of each."""
 
     properties: tuple[Property, ...]
-    raw: frozenset[Property]
+    shapes: tuple[Shape, ...]
+
+    def shape(self, wanted: Property) -> Shape:
+        """Return what is decoded of a property."""
+        return self.shapes[self.properties.index(wanted)]
+
+    def field(self, wanted: Property) -> str:
+        """Return the struct field that holds a property."""
+        return f"f{self.properties.index(wanted)}"
+
+    @cached_property
+    def bare(self) -> msgspec.json.Decoder[Any]:
+        """Return the strict decoder of a JSON array of events; a property missing is NULL."""
+        return msgspec.json.Decoder(list[_event(self, None, strict=True)])  # type: ignore[misc]
+
+    @cached_property
+    def merged(self) -> msgspec.json.Decoder[Any]:
+        """Return the strict decoder of a JSON array of events; a property missing is ``UNSET``."""
+        return msgspec.json.Decoder(list[self._merged])  # type: ignore[name-defined]
+
+    @cached_property
+    def loose(self) -> msgspec.json.Decoder[Any]:
+        """Return the decoder of one event or header that takes whatever a property is."""
+        return msgspec.json.Decoder(_event(self, msgspec.UNSET, strict=False))
+
+    @cached_property
+    def header(self) -> msgspec.json.Decoder[Any]:
+        """Return the strict decoder of one header."""
+        return msgspec.json.Decoder(self._merged)
+
+    @cached_property
+    def _merged(self) -> type:
+        return _event(self, msgspec.UNSET, strict=True)
+
+    def values(self, header: Any) -> tuple[Any, ...] | None:
+        """Return a decoded header's values in order, NULL where it has none; None: it has none."""
+        found = []
+        for wanted in self.properties:
+            holder = getattr(header, wanted[0])
+            found.append(msgspec.UNSET if holder is None else getattr(holder, self.field(wanted)))
+        if all(value is msgspec.UNSET for value in found):
+            return None
+        return tuple(None if value is msgspec.UNSET else value for value in found)
 
     @property
-    def decoder(self) -> msgspec.json.Decoder[Any]:
-        """Return the decoder of a JSON array of events."""
-        return _decoders(self)[0]
-
-    def header_values(self, header: bytes) -> tuple[Any, ...]:
-        """Return an upload header's values, in order; NULL where it has none."""
-        values = _decoders(self)[1].decode(header)
-        found = []
-        for namespace, name in self.properties:
-            holder = getattr(values, namespace)
-            value = getattr(holder, field_of(self, (namespace, name))) if holder else msgspec.UNSET
-            if value is msgspec.UNSET:
-                value = EMPTY if (namespace, name) in self.raw else None
-            found.append(value)
-        return tuple(found)
+    def nothing(self) -> tuple[None, ...]:
+        """Return the values of a header that has none."""
+        return (None,) * len(self.properties)
 
 
-def field_of(demand: Demand, wanted: Property) -> str:
-    """Return the struct field that holds a property."""
-    return f"f{demand.properties.index(wanted)}"
-
-
-@lru_cache(maxsize=4096)
-def _decoders(demand: Demand) -> tuple[msgspec.json.Decoder[Any], msgspec.json.Decoder[Any]]:
+def _event(demand: Demand, missing: Any, *, strict: bool) -> type:
     fields: list[tuple[str, Any, Any]] = []
     for namespace in NAMESPACES:
         members = [p for p in demand.properties if p[0] == namespace]
         if not members:
             continue
-        definitions: list[tuple[str, Any, Any]] = [
-            (field_of(demand, p), msgspec.Raw, EMPTY)
-            if p in demand.raw
-            else (field_of(demand, p), Any, msgspec.UNSET)
-            for p in members
-        ]
         holder = msgspec.defstruct(
             f"Demand_{namespace}",
-            definitions,
-            rename={field_of(demand, p): p[1] for p in members},
+            [
+                (demand.field(p), _type(shape) if strict or shape.leaf == "raw" else Any, missing)
+                for p, shape in zip(demand.properties, demand.shapes, strict=True)
+                if p[0] == namespace
+            ],
+            rename={demand.field(p): p[1] for p in members},
             frozen=True,
             gc=False,
         )
-        fields.append((namespace, holder | None, holder()))
-    event = msgspec.defstruct("Demand", fields, frozen=True, gc=False)
-    return msgspec.json.Decoder(list[event]), msgspec.json.Decoder(event)  # type: ignore[valid-type]
+        # Strictly, a namespace that is null is for the loose decoder.
+        fields.append((namespace, holder if strict else holder | None, holder()))
+    return msgspec.defstruct("Demand", fields, frozen=True, gc=False)
+
+
+def _type(shape: Shape) -> Any:
+    if not shape.members:
+        return _TYPES[shape.leaf]
+    fields = [(f"f{n}", _type(inner), None) for n, (_, inner) in enumerate(shape.members)]
+    names = {f"f{n}": name for n, (name, _) in enumerate(shape.members)}
+    return msgspec.defstruct("Object", fields, rename=names, frozen=True, gc=False) | None
 
 
 def fits_struct(name: str) -> bool:
     """Say whether msgspec takes a name as a struct's field."""
     return '"' not in name and "\\" not in name and min(name, default=" ") >= " "
-
-
-def demand_of(rules: Iterable[Rule]) -> Demand:
-    """Return what the rules' expressions read of an event's bytes."""
-    read: dict[Property, bool] = {}
-    for rule in rules:
-        copied = _copied(rule)
-        for top in expressions(rule):
-            for node in walk(top):
-                if isinstance(node, Path) and (wanted := property_of(node)) is not None:
-                    raw = node in copied
-                    read[wanted] = read.get(wanted, True) and raw
-    order = sorted(read)
-    return _interned(tuple(order), frozenset(p for p in order if read[p]))
-
-
-@lru_cache(maxsize=4096)
-def _interned(properties: tuple[Property, ...], raw: frozenset[Property]) -> Demand:
-    """Return one object for equal demands: buckets that read the same share a decode."""
-    return Demand(properties, raw)
 
 
 def property_of(path: Path) -> Property | None:
@@ -110,39 +162,67 @@ def property_of(path: Path) -> Property | None:
     return None if wanted in STAMPED else wanted
 
 
-def _copied(rule: Rule) -> frozenset[Expression]:
-    """Return the paths to whole properties that are columns as they are, and read nowhere else."""
+class _Read:
+    """A value that rules read: as leaves of some kinds, and its members."""
+
+    def __init__(self) -> None:
+        self.leaves: set[Leaf] = set()
+        self.members: dict[str, _Read] = {}
+
+    def shape(self) -> Shape:
+        if self.leaves:
+            only = next(iter(self.leaves)) if len(self.leaves) == 1 else "any"
+            return Shape("any" if self.members else only)
+        if not all(map(fits_struct, self.members)):
+            return Shape("any")
+        return Shape("any", tuple((n, read.shape()) for n, read in sorted(self.members.items())))
+
+
+def demand_of(rules: Iterable[Rule]) -> Demand:
+    """Return what the rules' expressions read of an event's bytes."""
+    read: dict[Property, _Read] = {}
+    for rule in rules:
+        for path, copied in _paths(rule):
+            wanted = property_of(path)
+            if wanted is None or not fits_struct(wanted[1]):
+                continue
+            here = read.setdefault(wanted, _Read())
+            leaf: Leaf = "raw" if copied else _LEAVES.get(path.type.kind, "any")
+            for part in path.parts[1:]:
+                if isinstance(part, int):
+                    leaf = "any"
+                    break
+                here = here.members.setdefault(part, _Read())
+            here.leaves.add(leaf)
+    order = sorted(read)
+    return _interned(tuple(order), tuple(read[p].shape() for p in order))
+
+
+@lru_cache(maxsize=4096)
+def _interned(properties: tuple[Property, ...], shapes: tuple[Shape, ...]) -> Demand:
+    """Return one object for equal demands: buckets that read the same share a decode."""
+    return Demand(properties, shapes)
+
+
+def _paths(rule: Rule) -> Iterator[tuple[Path, bool]]:
+    """Return all paths a rule reads, and whether it only copies what is there as a column."""
     columns: set[Expression] = set()
     inner: set[Expression] = set()
-    for action in rule.actions:
-        if isinstance(action, Select):
-            for column in action.columns:
-                value = column.value
-                whole = isinstance(value, Path) and len(value.parts) == 1
-                if whole and value.type.kind in _RAW_KINDS:
-                    columns.add(value)
-                else:
-                    inner.update(walk(value))
-        elif not isinstance(action, Keep):
-            inner.update(node for top in _tops(action) for node in walk(top))
-    if rule.where is not None:
-        inner.update(walk(rule.where))
-    return frozenset(columns - inner)
+    for top in expressions(rule):
+        whole = isinstance(top, Path) and top.type.kind in _RAW_KINDS
+        if whole and _is_column(top, rule):
+            columns.add(top)
+        else:
+            inner.update(node for node in walk(top) if isinstance(node, Path))
+    for path in columns | inner:
+        assert isinstance(path, Path)
+        yield path, path not in inner
 
 
-def _tops(action: Any) -> Iterable[Expression]:
-    if isinstance(action, Set):
-        return [assignment.value for assignment in action.values]
-    when = getattr(action, "when", None)
-    return [when] if isinstance(when, Call | Path) else []
-
-
-def decode_each(demand: Demand, events: list[bytes]) -> list[Any]:
-    """Decode one by one what did not decode together; what fails alone is the error."""
-    decoded: list[Any] = []
-    for event in events:
-        try:
-            decoded.append(demand.decoder.decode(b"[" + event + b"]")[0])
-        except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError) as error:
-            decoded.append(error)
-    return decoded
+def _is_column(top: Expression, rule: Rule) -> bool:
+    return any(
+        top is column.value
+        for action in rule.actions
+        if isinstance(action, Select)
+        for column in action.columns
+    )

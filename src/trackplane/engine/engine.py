@@ -7,21 +7,23 @@ whose names have no rule costs a look at its directory and nothing else.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
 import structlog
 
-from trackplane.engine.generate import Batch, Decoded, Runner
-from trackplane.engine.intake import DECODE_ERRORS, UNREADABLE, Intake, Mask
-from trackplane.engine.outputs import DatasetRows, Found, Outputs, changed, whole_event
+from trackplane.engine.decoding import Decoded
+from trackplane.engine.demand import Mode
+from trackplane.engine.generate import Runner
+from trackplane.engine.intake import Intake, Mask
+from trackplane.engine.outputs import INTERNAL, UNREADABLE, Batch, DatasetRows, Outputs
 from trackplane.engine.ruleset import Bucket, Ruleset
 from trackplane.frame import Frame
+from trackplane.rules.ir import Rule
 
 __all__ = ["INTERNAL", "UNREADABLE", "DatasetRows", "Engine", "Outputs", "Statistics"]
 
-INTERNAL: Final = "rule_internal"
 _SAMPLE: Final = 16  # one batch in so many is timed
 _log = structlog.get_logger(__name__)
 
@@ -38,8 +40,10 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     everywhere: int
     events: int
     decoded: int
+    matched: Mapping[str, int]
     output: Mapping[str, int]
     failed: Mapping[str, int]
+    written: Mapping[str, int]
     spent_ns: Mapping[str, int] = {}
 
 
@@ -58,8 +62,10 @@ class Engine:
         self._batches = 0
         self._events = 0
         self._decoded = 0
+        self._matched: Counter[str] = Counter()
         self._output: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
+        self._written: Counter[str] = Counter()
         self._spent_ns: Counter[str] = Counter()
 
     def statistics(self) -> Statistics:
@@ -71,89 +77,70 @@ class Engine:
             everywhere=len(ruleset.everywhere),
             events=self._events,
             decoded=self._decoded,
+            matched=dict(self._matched),
             output=dict(self._output),
             failed=dict(self._failed),
+            written=dict(self._written),
             spent_ns=dict(self._spent_ns),
         )
 
     def process(self, items: Iterable[tuple[Frame, Mask | None]]) -> Outputs:
         """Run the ruleset over the events that their mask keeps (None: all of them)."""
         ruleset = self.ruleset
-        items = list(items)
-        try:
-            outputs = self._process(ruleset, items, _run_bucket)
-        except Exception:  # noqa: BLE001
-            # A defect of ours in one rule: run again one by one, so that it hurts no other.
-            _log.exception("rule_defect", ruleset=ruleset.number)
-            outputs = self._process(ruleset, items, _run_guarded)
-        self._events += sum(len(frame) for frame, _ in items)
-        self._output.update(outputs.output)
-        self._failed.update(outputs.failed)
-        return outputs
-
-    def _process(
-        self, ruleset: Ruleset, items: Sequence[tuple[Frame, Mask | None]], run: _Run
-    ) -> Outputs:
-        outputs, batch = Outputs(ruleset.number), Batch()
+        outputs = Outputs(ruleset.number)
         intake = Intake(ruleset, outputs)
+        events = 0
         for frame, keep in items:
             intake.add(frame, keep)
-        decoded = 0
+            events += len(frame)
+        batch = Batch(intake.directory)
         clock = self._clock if self._batches % _SAMPLE == 0 else None
-        for bucket, events in intake.buckets():
-            decoded += len(events[0])
+        for bucket, mode, decoded in intake.buckets():
+            self._decoded += len(decoded)
             start = clock() if clock else 0
-            run(bucket, events, batch, outputs)
+            _run(bucket, mode, decoded, batch, outputs)
             if clock:
                 share = (clock() - start) * _SAMPLE // len(bucket.rules)
                 self._spent_ns.update({rule.name: share for rule in bucket.rules})
-        _collect(batch, outputs)
+        outputs.collect(batch)
         self._batches += 1
-        self._decoded += decoded
+        self._events += events
+        self._matched.update(outputs.matched)
+        self._output.update(outputs.output)
+        self._failed.update(outputs.failed)
+        self._written.update(outputs.written)
         return outputs
 
 
-_Run = Callable[[Bucket, Decoded, Batch, Outputs], None]
+def _run(bucket: Bucket, mode: Mode, events: Decoded, batch: Batch, outputs: Outputs) -> None:
+    """Run a bucket; a defect of ours in one of its rules hurts no other."""
+    before = batch.mark()
+    try:
+        for runner in bucket.runners:
+            runner(mode, events, batch)
+    except Exception:  # noqa: BLE001
+        batch.back(before)
+        _log.exception("rule_defect", ruleset=outputs.number)
+        for rule in bucket.rules:
+            _run_alone(rule, bucket, mode, events, batch, outputs)
 
 
-def _run_bucket(bucket: Bucket, events: Decoded, batch: Batch, _: Outputs) -> None:
-    for runner in bucket.runners:
-        runner(events, batch)
-
-
-def _run_guarded(bucket: Bucket, events: Decoded, _: Batch, outputs: Outputs) -> None:
-    """Run each rule over each event alone; whatever one of them raises is that pair's failure."""
-    for rule in bucket.rules:
-        runner = Runner([rule], bucket.demand)
-        for event, header, columns, index in zip(*events, strict=True):
-            alone, found = Batch(), Outputs()
-            try:
-                runner(([event], [header], [columns], [index]), alone)
-                _collect(alone, found)
-            except Exception as error:  # noqa: BLE001 the pair is kept as a dirty event
-                outputs.fail(rule.name, INTERNAL, repr(error), columns, index)
-                continue
-            for target, rows in found.rows.items():
-                outputs.rows.setdefault(target, DatasetRows()).extend(rows)
-            outputs.dirty += found.dirty
-            outputs.output.update(found.output)
-            outputs.failed.update(found.failed)
-
-
-def _collect(batch: Batch, outputs: Outputs) -> None:
-    """Turn what was found into bytes by dataset, and failures into dirty events."""
-    for rule, code, columns, index in batch.failed:
-        outputs.fail(rule, code, "", columns, index)
-    for target, selected in batch.selected.items():
-        outputs.add(target, selected)
-    for target, kept in batch.kept.items():
-        events: list[Found] = []
-        for rule, values, columns, index in kept:
-            try:
-                event = changed(whole_event(columns.frame, index), values)
-            except DECODE_ERRORS as error:
-                outputs.fail(rule, UNREADABLE, str(error), columns, index)
-                continue
-            events.append((rule, event, columns, index))
-        if events:
-            outputs.add(target, events)
+def _run_alone(
+    rule: Rule, bucket: Bucket, mode: Mode, events: Decoded, batch: Batch, outputs: Outputs
+) -> None:
+    """Run a rule over each event alone; whatever it raises is that pair's failure."""
+    before = batch.mark()
+    runner = Runner([rule], bucket.demand)
+    try:
+        runner(mode, events, batch)
+    except Exception:  # noqa: BLE001
+        batch.back(before)
+    else:
+        return
+    for place, number in enumerate(events.numbers):
+        before = batch.mark()
+        try:
+            runner(mode, events.part([place]), batch)
+        except Exception as error:  # noqa: BLE001 the pair is kept as a dirty event
+            batch.back(before)
+            outputs.fail(rule.name, INTERNAL, repr(error), batch.directory, number)

@@ -1,96 +1,147 @@
-"""What a batch gives: rows as ready bytes by dataset, dirty events, counts by rule.
-
-A row is one JSON object without line breaks. Parts that a rule only copies are the client's own
-bytes, never decoded; ``keep`` and ``set`` merge header and event property by property in the same way.
-"""
+"""What a batch gives: rows as ready bytes by dataset, rows for scripts, dirty events, counts by rule."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from trackplane.dirty import DirtyEvent
-from trackplane.engine.columns import FrameColumns
-from trackplane.event import NAMESPACES
-from trackplane.frame import Frame
-
-Found = tuple[str, Any, FrameColumns, int]  # rule, what it found, frame, the event's index
-_Namespace = dict[str, msgspec.Raw]
-ENCODE_ERRORS: Final = (OverflowError, msgspec.MsgspecError, RecursionError)
-
-_encoder: Final = msgspec.json.Encoder()
-_namespaces: Final = msgspec.json.Decoder(
-    msgspec.defstruct(
-        "Namespaces", [(name, _Namespace | None, None) for name in NAMESPACES], gc=False
-    )
+from trackplane.engine.directory import Directory
+from trackplane.engine.rows import (
+    DatasetRows,
+    Patch,
+    ScriptRows,
+    encode_row,
+    encode_rows,
+    patched,
+    whole_event,
 )
 
+__all__ = ["Batch", "DatasetRows", "Found", "Outputs", "ScriptRows"]
 
-class DatasetRows:
-    """Output rows of one dataset: JSON objects, and where each came from.
+UNREADABLE: Final = "rule_unreadable"
+INTERNAL: Final = "rule_internal"
+DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError)
 
-    All lists have one entry a row; ``at`` and ``server`` are ms.
+
+class Found:
+    """What rules found for one target: rows still as objects, the numbers of their events, rules.
+
+    Each is equally long, a row at a place of all three. ``whole`` has (rule, number, patch) instead.
     """
 
-    __slots__ = ("app", "at", "data", "env", "event", "id", "rule", "server")
+    __slots__ = ("numbers", "rows", "rules", "whole")
 
     def __init__(self) -> None:
-        self.data: list[bytes] = []
-        self.rule: list[str] = []
-        self.app: list[str] = []
-        self.env: list[str] = []
-        self.id: list[str] = []
-        self.event: list[str] = []
-        self.at: list[int] = []
-        self.server: list[int] = []
+        self.rows: list[Any] = []
+        self.numbers: list[int] = []
+        self.rules: list[str] = []
+        self.whole: list[tuple[str, int, Patch]] = []
 
-    def __len__(self) -> int:
-        return len(self.data)
 
-    def add(self, found: Sequence[Found]) -> None:
-        """Encode and add what rules found."""
-        self.data += encode_rows([row for _, row, _, _ in found])
-        self.rule += [rule for rule, _, _, _ in found]
-        self.app += [frame.apps[index] for _, _, frame, index in found]
-        self.env += [frame.envs[index] for _, _, frame, index in found]
-        self.id += [frame.ids[index] for _, _, frame, index in found]
-        self.event += [frame.event_names[index] for _, _, frame, index in found]
-        self.at += [frame.at[index] for _, _, frame, index in found]
-        self.server += [frame.received[index] for _, _, frame, index in found]
+class Batch:
+    """What generated code writes to.
 
-    def extend(self, other: DatasetRows) -> None:
-        """Add all rows of another."""
-        for name in self.__slots__:
-            getattr(self, name).extend(getattr(other, name))
+    ``found`` is by (dataset, script, or "" for none), ``failed`` is (rule, code, event's number),
+    ``matched`` the rule of each event whose filter was TRUE, ``rates`` by which a rule samples.
+    """
+
+    __slots__ = ("directory", "failed", "found", "matched", "rates")
+
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
+        self.found: dict[tuple[str, str], Found] = {}
+        self.failed: list[tuple[str, str, int]] = []
+        self.matched: list[str] = []
+        self.rates: dict[str, tuple[float, ...]] = {}
+
+    def to(self, target: str, script: str = "") -> Found:
+        """Return where rows for a dataset go, perhaps by way of a script."""
+        found = self.found.get((target, script))
+        if found is None:
+            found = self.found[target, script] = Found()
+        return found
+
+    def mark(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Return how much there is, to go ``back`` to."""
+        marks = {key: (len(found.rows), len(found.whole)) for key, found in self.found.items()}
+        marks["", ""] = (len(self.failed), len(self.matched))
+        return marks
+
+    def back(self, marks: dict[tuple[str, str], tuple[int, int]]) -> None:
+        """Take away what was added since a mark."""
+        for key, found in self.found.items():
+            rows, whole = marks.get(key, (0, 0))
+            del found.rows[rows:], found.numbers[rows:], found.rules[rows:], found.whole[whole:]
+        failed, matched = marks["", ""]
+        del self.failed[failed:], self.matched[matched:]
 
 
 class Outputs:
-    """What a batch gave under ruleset ``number``."""
+    """What a batch gave under ruleset ``number``.
+
+    Counts are by rule: ``matched`` events whose filter was TRUE, ``output`` rows, ``failed``
+    (event, rule) pairs or items of one, ``written`` bytes of rows. A row for a script is counted
+    when the script has answered.
+    """
 
     def __init__(self, number: int = 0) -> None:
         self.number = number
         self.rows: dict[str, DatasetRows] = {}
+        self.scripts: dict[str, ScriptRows] = {}
         self.dirty: list[DirtyEvent] = []
+        self.matched: Counter[str] = Counter()
         self.output: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self.written: Counter[str] = Counter()
 
-    def add(self, target: str, found: Sequence[Found]) -> None:
-        """Add rows to a dataset."""
+    def collect(self, batch: Batch) -> None:
+        """Add what rules found: rows become bytes, failures dirty events."""
+        directory = batch.directory
+        self.matched.update(batch.matched)
+        for rule, code, number in batch.failed:
+            self.fail(rule, code, "", directory, number)
+        for (target, script), found in batch.found.items():
+            data, numbers, rules = self._encoded(found, directory)
+            if not data:
+                continue
+            if script:
+                waiting = self.scripts.get(script)
+                if waiting is None:
+                    waiting = self.scripts[script] = ScriptRows(directory)
+                waiting.add(directory, numbers, data, rules, batch.rates)
+                waiting.number += numbers
+                waiting.target += [target] * len(data)
+                continue
+            rows = self.rows.get(target)
+            if rows is None:
+                rows = self.rows[target] = DatasetRows()
+            rows.add(directory, numbers, data, rules, batch.rates)
+            self._count(rules, data)
+
+    def answered(self, script: str, row: int, data: Sequence[bytes]) -> None:
+        """Put out what a script made of a row that waited for it: JSON objects without line breaks."""
+        waiting = self.scripts[script]
+        target = waiting.target[row]
         rows = self.rows.get(target)
         if rows is None:
             rows = self.rows[target] = DatasetRows()
-        rows.add(found)
-        self.output.update([rule for rule, _, _, _ in found])
+        rows.take(waiting, row, data)
+        self._count([waiting.rule[row]] * len(data), data)
 
-    def fail(self, rule: str, code: str, message: str, columns: FrameColumns, index: int) -> None:
+    def refused(self, script: str, row: int, code: str, message: str) -> None:
+        """Make a row that a script failed on a dirty event of its rule."""
+        waiting = self.scripts[script]
+        self.fail(waiting.rule[row], code, message, waiting.directory, waiting.number[row])
+
+    def fail(self, rule: str, code: str, message: str, directory: Directory, number: int) -> None:
         """Add a failure of (event, rule)."""
-        frame = columns.frame
-        number = columns.uploads[index]
-        upload = frame.uploads[number]
+        frame, index = directory.place(number)
+        upload_number = int(frame.upload[index])
+        upload = frame.uploads[upload_number]
         self.failed[rule] += 1
         self.dirty.append(
             DirtyEvent(
@@ -100,71 +151,60 @@ class Outputs:
                 reason=code,
                 received=upload.received,
                 id=frame.ids[index],
-                event=columns.event_names[index],
+                event=frame.names[int(frame.name[index])],
                 identity=frame.identity[16 * index : 16 * index + 16],
                 grade=frame.grade,
                 revision=upload.revision,
                 message=message or f"rule {rule} failed",
-                header=frame.header_bytes(number),
+                header=frame.header_bytes(upload_number),
                 data=frame.event_bytes(index),
                 rule=rule,
             )
         )
 
+    def _count(self, rules: Sequence[str], data: Sequence[bytes]) -> None:
+        written = self.written
+        for rule, size in zip(rules, map(len, data), strict=True):
+            written[rule] += size
+        self.output.update(rules)
 
-def whole_event(frame: Frame, index: int) -> dict[str, Any]:
-    """Return the merged event with its times and without ``meta``, its properties as raw bytes.
+    def _encoded(
+        self, found: Found, directory: Directory
+    ) -> tuple[list[bytes], list[int], list[str]]:
+        """Return rows in the order of their events, those of one event as they were found."""
+        rows, numbers, rules = found.rows, found.numbers, found.rules
+        for rule, number, patch in found.whole:
+            try:
+                event = patched(whole_event(*directory.place(number)), patch)
+            except DECODE_ERRORS as error:
+                self.fail(rule, UNREADABLE, str(error), directory, number)
+                continue
+            rows.append(event)
+            numbers.append(number)
+            rules.append(rule)
+        try:
+            data = encode_rows(rows)
+        except Exception:  # noqa: BLE001 whatever one row is made of, it is that row's failure
+            data = self._one_by_one(found, directory)
+            rows, numbers, rules = found.rows, found.numbers, found.rules
+        order = sorted(range(len(numbers)), key=numbers.__getitem__)
+        return (
+            [data[place] for place in order],
+            [numbers[place] for place in order],
+            [rules[place] for place in order],
+        )
 
-    Raises:
-        msgspec.MsgspecError: event or header is not JSON, or a namespace not an object.
-    """
-    number = int(frame.upload[index])
-    event: Any = _namespaces.decode(frame.event_bytes(index))
-    header: Any = _namespaces.decode(frame.header_bytes(number))
-    merged: dict[str, Any] = {"id": frame.ids[index], "event": frame.names[int(frame.name[index])]}
-    for namespace in NAMESPACES:
-        over, base = getattr(event, namespace), getattr(header, namespace)
-        if over is not None:
-            merged[namespace] = {**base, **over} if base else over
-        elif base is not None:
-            merged[namespace] = base
-    merged["when"] = {
-        **merged.get("when", {}),
-        "server": frame.uploads[number].received,
-        "at": int(frame.at[index]),
-    }
-    return merged
-
-
-def changed(event: dict[str, Any], values: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
-    """Return the event with properties replaced or added."""
-    for namespace, name, value in values:
-        event[namespace] = {**event.get(namespace, {}), name: value}
-    return event
-
-
-def encode_rows(rows: Sequence[Any]) -> list[bytes]:
-    """Return each row's JSON, without line breaks."""
-    try:
-        found = _encoder.encode_lines(rows).split(b"\n")
-    except ENCODE_ERRORS:
-        found = []
-    # One more: what follows the last line break. A copied part may have line breaks of its own.
-    return found[:-1] if len(found) == len(rows) + 1 else [encode_row(row) for row in rows]
-
-
-def encode_row(row: Any) -> bytes:
-    """Return a row's JSON, without line breaks."""
-    try:
-        data = _encoder.encode(row)
-    except ENCODE_ERRORS:
-        # An integer beyond 64 bits: rare, and the standard library takes it.
-        plain = msgspec.to_builtins(row, builtin_types=(msgspec.Raw,))
-        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), default=_loads)
-        data = text.encode()
-    # Between tokens JSON may have line breaks; in strings they are always escaped.
-    return data.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in data else data
-
-
-def _loads(value: Any) -> Any:
-    return json.loads(bytes(value))
+    def _one_by_one(self, found: Found, directory: Directory) -> list[bytes]:
+        data: list[bytes] = []
+        sound: list[int] = []
+        for place, row in enumerate(found.rows):
+            try:
+                data.append(encode_row(row))
+                sound.append(place)
+            except Exception as error:  # noqa: BLE001
+                rule, number = found.rules[place], found.numbers[place]
+                self.fail(rule, INTERNAL, repr(error), directory, number)
+        found.rows = [found.rows[place] for place in sound]
+        found.numbers = [found.numbers[place] for place in sound]
+        found.rules = [found.rules[place] for place in sound]
+        return data

@@ -11,23 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
+import xxhash
 
 from trackplane.rules import values as read
+from trackplane.rules.library.failure import CAST, OVERFLOW, TYPE, ZERO_DIVISOR, Failure
 
-
-class Failure:
-    """An ERROR value with its code."""
-
-    __slots__ = ("code",)
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-
-
-TYPE: Final = Failure("rule_type")
-OVERFLOW: Final = Failure("rule_overflow")
-ZERO_DIVISOR: Final = Failure("rule_zero_divisor")
-CAST: Final = Failure("rule_cast")
+__all__ = ["OVERFLOW", "TYPE", "Failure"]
 
 _LOW: Final = -(1 << 63)
 _HIGH: Final = 1 << 63
@@ -106,28 +95,27 @@ AS: Final[Mapping[str, Callable[[Any], Any]]] = {
 }
 
 
-def raw_check(kind: str) -> Callable[[msgspec.Raw], Any]:
+def _raw_check(kind: str) -> Callable[[msgspec.Raw | None], Any]:
     """Return the check of a part that is copied unread: only its first byte is looked at."""
     first = ord({"array": "[", "object": "{", "map": "{"}.get(kind, "n"))
     anything = kind == "json"
 
-    def check(raw: msgspec.Raw) -> Any:
-        # msgspec cuts a raw value without the white space around it; empty: there was none.
-        start = memoryview(raw)[0] if raw else _NULL
-        if start == first and start != _NULL:
-            return raw
-        if start == _NULL:
+    def check(raw: msgspec.Raw | None) -> Any:
+        # msgspec cuts a raw value without the white space around it.
+        if raw is None or (start := memoryview(raw)[0]) == _NULL:
             return None
-        return raw if anything else TYPE
+        return raw if anything or start == first else TYPE
 
     return check
 
 
-def by_name(value: Any, name: str) -> Any:
-    """Take a step by name."""
-    if value.__class__ is dict:
-        return value.get(name)
-    return value if value is None or value.__class__ is Failure else TYPE
+RAW: Final = {kind: _raw_check(kind) for kind in ("array", "object", "map", "json")}
+
+
+def sampled(key: Any, event_id: str, rate: float) -> bool:
+    """Say whether a key (NULL: the event's id) is among a share of all keys."""
+    text = event_id if key is None else str(key)
+    return xxhash.xxh64_intdigest(text.encode(errors="surrogatepass")) < rate * 2.0**64
 
 
 def by_index(value: Any, index: int) -> Any:

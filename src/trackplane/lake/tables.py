@@ -43,6 +43,7 @@ from trackplane.rules.ir import EVENT_COLUMNS, Dataset
 _DAY_MS: Final = 24 * 3600 * 1000
 _FIRST_MS: Final = -62_135_596_800_000  # year 1
 _LAST_MS: Final = 253_402_300_799_999  # year 9999
+_STANDARD: Final = ("_rule", "_app", "_env", "_id", "_event", "_at", "_server", "_weight")
 _ARROW: Final[Mapping[str, pa.DataType]] = {
     "string": pa.string(),
     "int64": pa.int64(),
@@ -277,7 +278,8 @@ def table_of(dataset: Dataset, rows: DatasetRows) -> pa.Table:
         for values in (rows.rule, rows.app, rows.env, rows.id, rows.event)
     ]
     arrays += [pa.array(np.array(times, np.int64)).view(MOMENT) for times in (rows.at, rows.server)]
-    return pa.table(arrays, [*names, "_rule", "_app", "_env", "_id", "_event", "_at", "_server"])
+    arrays.append(pa.array(np.array(rows.weight, np.float64)))
+    return pa.table(arrays, [*names, *_STANDARD])
 
 
 def _array(values: Sequence[Any], kind: str) -> pa.Array:

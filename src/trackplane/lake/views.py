@@ -72,6 +72,7 @@ STANDARD_COLUMNS: Final[Mapping[str, str]] = {
     "_event": "VARCHAR",
     "_at": "TIMESTAMP",
     "_server": "TIMESTAMP",
+    "_weight": "DOUBLE",
 }
 _SCALARS: Final = {
     "string": "VARCHAR",

@@ -1,0 +1,151 @@
+"""The directories of a batch's frames as one: an event's number counts through the whole batch.
+
+Generated code and output rows name an event by its number alone; columns are made only when they
+are read, all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from operator import itemgetter
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from trackplane.frame import Frame, Upload
+
+_T = TypeVar("_T")
+_Numbers = npt.NDArray[np.int64]
+_NONE: Final = np.empty(0, np.int64)
+
+
+def picked(values: Sequence[_T], places: Sequence[int]) -> list[_T]:
+    """Return the values at some places."""
+    if len(places) < 2:
+        return [values[place] for place in places]
+    return list(itemgetter(*places)(values))
+
+
+class Directory:
+    """One entry an event in each column. Times are ms."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.starts: list[int] = []
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def add(self, frame: Frame) -> int:
+        """Add a frame's events; return the number of the first. No column was read before."""
+        start = self._size
+        self.frames.append(frame)
+        self.starts.append(start)
+        self._size += len(frame)
+        return start
+
+    def place(self, number: int) -> tuple[Frame, int]:
+        """Return an event's frame and its index there."""
+        index = int(np.searchsorted(self.starts, number, side="right")) - 1
+        return self.frames[index], number - self.starts[index]
+
+    def _joined(self, columns: list[Any]) -> _Numbers:
+        return np.concatenate(columns) if columns else _NONE
+
+    @cached_property
+    def uploads(self) -> list[Upload]:
+        """Return the uploads of all frames, to which ``upload`` points."""
+        return [upload for frame in self.frames for upload in frame.uploads]
+
+    @cached_property
+    def upload(self) -> _Numbers:
+        """Return each event's upload."""
+        return self._pointing([len(frame.uploads) for frame in self.frames], "upload")
+
+    @cached_property
+    def known_names(self) -> list[str]:
+        """Return the event names of all frames, to which ``name`` points."""
+        return [name for frame in self.frames for name in frame.names]
+
+    @cached_property
+    def name(self) -> _Numbers:
+        """Return each event's place in ``known_names``."""
+        return self._pointing([len(frame.names) for frame in self.frames], "name")
+
+    def _pointing(self, sizes: list[int], column: str) -> _Numbers:
+        parts, start = [], 0
+        for frame, size in zip(self.frames, sizes, strict=True):
+            parts.append(getattr(frame, column).astype(np.int64) + start)
+            start += size
+        return self._joined(parts)
+
+    @cached_property
+    def at_ms(self) -> _Numbers:
+        """Return each event's ``when.at`` as an array."""
+        return self._joined([frame.at for frame in self.frames])
+
+    @cached_property
+    def received_ms(self) -> _Numbers:
+        """Return each event's ``when.server`` as an array."""
+        return np.array([upload.received for upload in self.uploads], np.int64)[self.upload]
+
+    @cached_property
+    def weight(self) -> npt.NDArray[np.float64]:
+        """Return each event's ``meta.weight`` as an array."""
+        weights = np.ones(self._size)
+        for start, frame in zip(self.starts, self.frames, strict=True):
+            for index, weight in frame.weights.items():
+                weights[start + index] = weight
+        return weights
+
+    # --- lists, for generated code ----------------------------------------------------------------
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Return each event's id."""
+        if len(self.frames) == 1:
+            return self.frames[0].ids
+        return [event_id for frame in self.frames for event_id in frame.ids]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Return each event's name."""
+        return picked(self.known_names, self.name.tolist())
+
+    @cached_property
+    def at(self) -> list[int]:
+        """Return each event's ``when.at``."""
+        return list(self.at_ms.tolist())
+
+    @cached_property
+    def received(self) -> list[int]:
+        """Return each event's ``when.server``."""
+        return list(self.received_ms.tolist())
+
+    @cached_property
+    def apps(self) -> list[str]:
+        """Return each event's app."""
+        return [self.uploads[number].app for number in self.upload.tolist()]
+
+    @cached_property
+    def envs(self) -> list[str]:
+        """Return each event's environment."""
+        return [self.uploads[number].env for number in self.upload.tolist()]
+
+    @cached_property
+    def revisions(self) -> list[int]:
+        """Return each event's plan revision."""
+        return [self.uploads[number].revision for number in self.upload.tolist()]
+
+    @cached_property
+    def grades(self) -> list[str]:
+        """Return each event's grade."""
+        return [frame.grade for frame in self.frames for _ in range(len(frame))]
+
+    @cached_property
+    def weights(self) -> list[float]:
+        """Return each event's weight."""
+        return list(self.weight.tolist())

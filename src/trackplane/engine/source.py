@@ -1,0 +1,116 @@
+"""The text of a generated function: numbered variables, constants by name, what is known where.
+
+No text of a user reaches the source: names, literals and patterns go in through the namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from trackplane.errors import TrackplaneError
+
+
+class GenerateError(TrackplaneError):
+    """A rule's IR has something that this engine cannot run."""
+
+    code = "engine_rule"
+
+
+class Value(msgspec.Struct, frozen=True):
+    """What a node became: a Python atom, and whether it can be NULL or an ERROR at run time."""
+
+    atom: str
+    null: bool
+    error: bool
+
+
+NULL = Value("None", True, False)
+
+
+class Source:
+    """A function's lines as they are written; blocks are scopes of what was computed in them."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.names = names
+        self._lines: list[str] = []
+        self._first: dict[str, str] = {}
+        self._depth = 1
+        self._count = 0
+        self._known: list[dict[Hashable, Value]] = [{}]
+        self._constants: dict[Hashable, str] = {}
+
+    def text(self, signature: str) -> str:
+        """Return the function's source."""
+        first = [f" {name} = {formula}" for name, formula in self._first.items()]
+        return "\n".join([f"def {signature}:", *first, *self._lines, " return"]) + "\n"
+
+    def line(self, text: str) -> None:
+        """Add a line here."""
+        self._lines.append(" " * self._depth + text)
+
+    def first(self, name: str, formula: str) -> str:
+        """Assign at the function's start, once; return the name."""
+        self._first.setdefault(name, formula)
+        return name
+
+    def fresh(self) -> str:
+        """Return a new variable."""
+        self._count += 1
+        return f"v{self._count}"
+
+    def assign(self, formula: str) -> str:
+        """Assign to a new variable."""
+        atom = self.fresh()
+        self.line(f"{atom} = {formula}")
+        return atom
+
+    def constant(self, value: Any) -> str:
+        """Return the name that a value has in the function's namespace."""
+        key = (type(value), value) if isinstance(value, str | int) else id(value)
+        name = self._constants.get(key)
+        if name is None:
+            name = self._constants[key] = f"k{len(self._constants)}"
+            self.names[name] = value
+        return name
+
+    def known(self, key: Hashable) -> Value | None:
+        """Return what was computed before for a key, in this block or around it."""
+        for scope in reversed(self._known):
+            if key in scope:
+                return scope[key]
+        return None
+
+    def learn(self, key: Hashable, value: Value) -> Value:
+        """Note what was computed for a key, for the rest of this block."""
+        self._known[-1][key] = value
+        return value
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """Forget at the end what is learnt inside."""
+        self._known.append({})
+        yield
+        self._known.pop()
+
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        """Indent, and forget at the end what is learnt inside."""
+        self._depth += 1
+        with self.scope():
+            before = len(self._lines)
+            yield
+            if len(self._lines) == before:
+                self.line("pass")
+        self._depth -= 1
+
+    def mark(self) -> int:
+        """Return a mark to ``back`` to."""
+        return len(self._lines)
+
+    def back(self, mark: int) -> None:
+        """Take away the lines since a mark; what was learnt since must be forgotten already."""
+        del self._lines[mark:]
