@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from trackplane.engine.engine import Engine, Outputs
 from trackplane.frame import Frame
-from trackplane.rules import ir, reference
+from trackplane.rules import ir
+from trackplane.rules.apply import apply
 from trackplane.rules.functions import FUNCTIONS, Signature
 from trackplane.rules.ir import Type
 
@@ -264,12 +265,11 @@ def expected(rules: list[ir.Rule], frame: Frame) -> tuple[dict[Any, Any], dict[A
     rows, failures = {}, {}
     for event in frame:
         for rule in rules:
-            found = reference.apply(rule, event)
-            key = (rule.name, rule.target, event["id"])
-            if isinstance(found, reference.RuleFailure):
-                failures[(rule.name, event["id"])] = found.code
-            elif found is not None:
-                rows[key] = typed(found)
+            found = apply(rule, event)
+            for failure in found.failures:
+                failures[(rule.name, event["id"])] = failure.code
+            for output in found.outputs:
+                rows[(rule.name, output.target, event["id"])] = typed(output.value)
     return rows, failures
 
 

@@ -146,13 +146,10 @@ def test_an_unknown_app_names_the_nearest(check):
     assert finding.hint == "did you mean 'shop'?"
 
 
-def test_a_topic_is_refused_as_a_target_rather_than_written_nowhere(check):
-    """Rules write to tables only in this release; the hint says how to declare one."""
-    text = rule_with('event == "order_pay"')
-    target = next(line for line in text.splitlines() if line.startswith("to:"))
-    with pytest.raises(RuleError) as caught:
-        check(text.replace(target, "to: stream"))
-    assert any("is a topic" in finding.message for finding in caught.value.findings)
+def test_rules_write_to_topics_too(check):
+    """Whole events, as a dataset without columns takes them."""
+    rule = check('rule: r\nwhere: event == "order_pay"\nkeep: true\nto: stream\n')
+    assert rule.actions == (ir.Keep(),)
 
 
 def test_a_property_planned_for_some_of_the_events_is_taken(check):

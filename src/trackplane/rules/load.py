@@ -6,26 +6,28 @@ A file is one rule, or several as documents or under ``rules:``; datasets likewi
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from typing import ClassVar, Final, Generic, TypeVar, cast
+from collections.abc import Iterable
+from typing import Final, Literal, cast
 
 import yaml
 
 from trackplane.errors import did_you_mean
 from trackplane.event import GRADES, Grade
 from trackplane.rules.ir import COLUMN_TYPES, LATER_ACTIONS, ColumnType, Dataset
-from trackplane.rules.source import Excerpt, RuleError, RuleSource, RuleTest
-from trackplane.rules.yaml import Document, line_of
-
-T = TypeVar("T")
+from trackplane.rules.load_actions import ACTION_KEYS, ActionReader
+from trackplane.rules.reader import Reader, load_all, only
+from trackplane.rules.source import Excerpt, RuleSource, RuleTest
+from trackplane.rules.yaml import line_of
 
 _RULE_KEYS: Final = (
-    "rule", "from", "apps", "env", "where", "drop", "select", "keep", "set", "to", "owner",
+    "rule", "from", "apps", "env", "where", "do", *ACTION_KEYS, "to", "on_error", "owner",
     "description", "tests",
 )  # fmt: skip
-_DATASET_KEYS: Final = ("dataset", "kind", "columns", "owner", "grade", "description")
-_TEST_KEYS: Final = ("given", "expect")
+_DATASET_KEYS: Final = (
+    "dataset", "kind", "connector", "options", "columns", "owner", "grade", "description",
+)  # fmt: skip
+_TEST_KEYS: Final = frozenset(("given", "expect", "target"))
+_DATASET_KINDS: Final = ("table", "topic", "sink")
 _RULE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _DATASET_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}(\.[a-z][a-z0-9_]{0,63})?")
 _COLUMN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -37,7 +39,7 @@ def load_rules(text: str, *, file: str = "rule.yaml") -> list[RuleSource]:
     Raises:
         RuleError: with every finding.
     """
-    return _load(text, file, "rule", _RuleReader)
+    return load_all(text, file, "rule", _RuleReader)
 
 
 def load_rule(text: str, *, file: str = "rule.yaml") -> RuleSource:
@@ -46,7 +48,7 @@ def load_rule(text: str, *, file: str = "rule.yaml") -> RuleSource:
     Raises:
         RuleError: with every finding; also that there is not exactly one.
     """
-    return _one(load_rules(text, file=file), text, file, "rule")
+    return only(load_rules(text, file=file), text, file, "rule")
 
 
 def load_datasets(text: str, *, file: str = "datasets.yaml") -> list[Dataset]:
@@ -55,7 +57,7 @@ def load_datasets(text: str, *, file: str = "datasets.yaml") -> list[Dataset]:
     Raises:
         RuleError: with every finding.
     """
-    return _load(text, file, "dataset", _DatasetReader)
+    return load_all(text, file, "dataset", _DatasetReader)
 
 
 def load_dataset(text: str, *, file: str = "dataset.yaml") -> Dataset:
@@ -64,144 +66,56 @@ def load_dataset(text: str, *, file: str = "dataset.yaml") -> Dataset:
     Raises:
         RuleError: with every finding; also that there is not exactly one.
     """
-    return _one(load_datasets(text, file=file), text, file, "dataset")
+    return only(load_datasets(text, file=file), text, file, "dataset")
 
 
-def _one(found: list[T], text: str, file: str, what: str) -> T:
-    if len(found) == 1:
-        return found[0]
-    message = f"one {what} is wanted here, the text has {len(found)}"
-    finding = Excerpt.of(text[:1], file).finding("shape", message)
-    raise RuleError(f"{file} is not one {what}", findings=[finding])
-
-
-def _load(
-    text: str,
-    file: str,
-    what: str,
-    reader: Callable[[Document, yaml.MappingNode], _Reader[T]],
-) -> list[T]:
-    document = Document(text, file)
-    found: list[T] = []
-    names: set[str] = set()
-    for node in _bodies(document, document.compose(), what):
-        item = reader(document, node).read()
-        if item is None:
-            continue
-        name = str(getattr(item, "name", ""))
-        if name in names:
-            document.find("duplicate", f"the {what} {name!r} stands here twice", node)
-        names.add(name)
-        found.append(item)
-    if document.findings:
-        findings = sorted(document.findings, key=lambda f: (f.line or 0, f.column or 0))
-        raise RuleError(f"{file}: {len(findings)} finding(s)", findings=findings)
-    return found
-
-
-def _bodies(
-    document: Document, roots: Iterable[yaml.Node], what: str
-) -> Iterable[yaml.MappingNode]:
-    """Return the mappings that are a rule each: documents, lists and ``rules:`` lists."""
-    for root in roots:
-        nodes = [root]
-        if isinstance(root, yaml.MappingNode):
-            keys = [key.value for key, _ in root.value]
-            if keys == [f"{what}s"]:
-                nodes = [root.value[0][1]]
-        if isinstance(nodes[0], yaml.SequenceNode):
-            nodes = list(nodes[0].value)
-        for node in nodes:
-            if isinstance(node, yaml.MappingNode):
-                yield node
-            elif not (isinstance(node, yaml.ScalarNode) and not node.value):
-                message = f"a {what} is a mapping of keys to values"
-                document.find("shape", message, node, hint=f"start with `{what}: <name>`")
-
-
-class _Reader(ABC, Generic[T]):
-    """Reads one mapping; what is wrong goes to the document's findings."""
-
-    what: ClassVar[str]
-    keys: ClassVar[tuple[str, ...]]
-
-    def __init__(self, document: Document, node: yaml.MappingNode) -> None:
-        self.document = document
-        self.node = node
-        self.nodes: dict[str, yaml.Node] = {}
-        for name, key, value in document.entries(node):
-            if name in self.keys:
-                self.nodes[name] = value
-            else:
-                self._unknown(name, key)
-
-    @abstractmethod
-    def read(self) -> T | None:
-        """Return what the mapping says, or None where it has not even a name."""
-
-    def _unknown(self, name: str, key: yaml.Node) -> None:
-        hint = did_you_mean(name, self.keys) or f"a {self.what} has {', '.join(self.keys)}"
-        self.document.find("unknown_key", f"there is no key {name!r}", key, hint=hint)
-
-    def text(self, key: str, *, required: bool = False) -> str:
-        """Return a key's text, "" if it is not there."""
-        node = self.nodes.get(key)
-        if node is None:
-            if required:
-                hint = f"add `{key}: …`"
-                message = f"the {self.what} has no {key!r}"
-                self.document.find("missing_key", message, self.node, hint=hint)
-            return ""
-        if not isinstance(node, yaml.ScalarNode) or (required and not node.value):
-            self.document.find("shape", f"{key} is a text", node)
-            return ""
-        return str(node.value)
-
-    def name(self, key: str, form: re.Pattern[str]) -> str:
-        """Return a name, of that form."""
-        name = self.text(key, required=True)
-        if name and form.fullmatch(name) is None:
-            message = f"{name!r} is no name of a {key}"
-            hint = "lower-case letters, digits and _, a letter first"
-            self.document.find("name", message, self.nodes[key], hint=hint)
-        return name
-
-    def texts(self, key: str) -> dict[str, yaml.Node]:
-        """Return the texts of a list, or the one text that stands instead, with their nodes."""
-        node = self.nodes.get(key)
-        items = node.value if isinstance(node, yaml.SequenceNode) else [node] if node else []
-        found: dict[str, yaml.Node] = {}
-        for item in items:
-            if isinstance(item, yaml.ScalarNode) and item.value:
-                found[str(item.value)] = item
-            else:
-                self.document.find("shape", f"{key} is a list of names", item)
-        return found
-
-
-class _DatasetReader(_Reader[Dataset]):
+class _DatasetReader(Reader[Dataset]):
     what = "dataset"
     keys = _DATASET_KEYS
 
     def read(self) -> Dataset | None:
         name = self.name("dataset", _DATASET_NAME)
         kind = self.text("kind") or "table"
-        if kind not in ("table", "topic"):
-            hint = "write table or topic"
+        if kind not in _DATASET_KINDS:
+            hint = f"write {' or '.join(_DATASET_KINDS)}"
             self.document.find("kind", f"there is no kind {kind!r}", self.nodes["kind"], hint=hint)
             kind = "table"
+        connector = self.text("connector", required=kind == "sink")
+        for key in ("connector", "options"):
+            if key in self.nodes and kind != "sink":
+                message, node = f"a {kind} has no {key}", self.nodes[key]
+                self.document.find("kind", message, node, hint="add `kind: sink`")
         grade = self.text("grade") or "P2"
         if grade not in GRADES:
             message = f"there is no grade {grade!r}"
             self.document.find("grade", message, self.nodes["grade"], hint=", ".join(GRADES))
         return Dataset(
             name=name,
-            kind="topic" if kind == "topic" else "table",
+            kind=cast("Literal['table', 'topic', 'sink']", kind),
+            connector=connector,
+            options=self._options(),
             columns=self._columns(),
             owner=self.text("owner"),
             grade=cast("Grade", grade),
             description=self.text("description"),
         )
+
+    def _options(self) -> dict[str, str | int | float | bool]:
+        node = self.nodes.get("options")
+        found: dict[str, str | int | float | bool] = {}
+        if node is None:
+            return found
+        if not isinstance(node, yaml.MappingNode):
+            self.document.find("shape", "options is a mapping of names to values", node)
+            return found
+        for name, _, value in self.document.entries(node):
+            given = self.document.value(value)
+            if isinstance(given, str | int | float | bool):
+                found[name] = given
+            else:
+                message = f"the option {name!r} is one text, number or truth value"
+                self.document.find("shape", message, value)
+        return found
 
     def _columns(self) -> dict[str, ColumnType]:
         node = self.nodes.get("columns")
@@ -232,13 +146,13 @@ _PLAN_TYPES: Final = {
 }  # fmt: skip
 
 
-class _RuleReader(_Reader[RuleSource]):
+class _RuleReader(Reader[RuleSource]):
     what = "rule"
     keys = _RULE_KEYS
 
     def _unknown(self, name: str, key: yaml.Node) -> None:
         if name in LATER_ACTIONS:
-            hint = "this release has drop, select, keep and set"
+            hint = f"there are {', '.join(ACTION_KEYS)}"
             message = f"the action {name!r} is not in this release"
             self.document.find("rule_action", message, key, hint=hint)
         else:
@@ -256,10 +170,8 @@ class _RuleReader(_Reader[RuleSource]):
             apps=tuple(apps),
             envs=tuple(envs) or ("prod",),
             where=self._expression("where"),
-            drop=self._expression("drop"),
-            select=self._expressions("select", places),
-            keep=self._keep(),
-            set=self._expressions("set", places),
+            actions=tuple(ActionReader(self.document).keys(self.nodes)),
+            on_error=self._on_error(),
             owner=self.text("owner"),
             tests=tuple(self._tests()),
             places=places,
@@ -281,30 +193,13 @@ class _RuleReader(_Reader[RuleSource]):
         self.document.find("shape", f"{key} is an expression", node, hint=hint)
         return None
 
-    def _expressions(self, key: str, places: dict[str, Excerpt]) -> dict[str, Excerpt] | None:
-        node = self.nodes.get(key)
-        if node is None:
-            return None
-        if not isinstance(node, yaml.MappingNode):
-            self.document.find("shape", f"{key} is a mapping of names to expressions", node)
-            return None
-        found: dict[str, Excerpt] = {}
-        for name, key_node, value in self.document.entries(node):
-            places[f"column:{name}"] = self.document.excerpt(key_node)
-            if isinstance(value, yaml.ScalarNode):
-                found[name] = self.document.excerpt(value)
-            else:
-                self.document.find("shape", f"{name} is an expression", value, hint="quote it")
-        return found
-
-    def _keep(self) -> bool:
-        node = self.nodes.get("keep")
-        if node is None:
-            return False
-        kept = self.document.value(node)
-        if kept is not True:
-            self.document.find("shape", "write `keep: true`, or leave it out", node)
-        return kept is True
+    def _on_error(self) -> Literal["refuse", "dirty"]:
+        written = self.text("on_error") or "refuse"
+        if written not in ("refuse", "dirty"):
+            hint = "write refuse (the check refuses what can fail) or dirty (it makes dirty events)"
+            message = f"there is no on_error {written!r}"
+            self.document.find("rule_on_error", message, self.nodes["on_error"], hint=hint)
+        return "dirty" if written == "dirty" else "refuse"
 
     def _tests(self) -> Iterable[RuleTest]:
         node = self.nodes.get("tests")
@@ -315,11 +210,20 @@ class _RuleReader(_Reader[RuleSource]):
             return
         for item in node.value:
             value = self.document.value(item)
-            shaped = isinstance(value, dict) and set(value) == set(_TEST_KEYS)
+            shaped = isinstance(value, dict) and {"given", "expect"} <= set(value) <= _TEST_KEYS
             if not shaped or not isinstance(value["given"], dict):
                 message = "a test is {given: {an event}, expect: {a part of the output} or null}"
+                self.document.find("shape", message, item, hint="and perhaps a target: <dataset>")
+                continue
+            expect = value["expect"]
+            wanted = expect if isinstance(expect, list) else [] if expect is None else [expect]
+            if not all(isinstance(each, dict) for each in wanted):
+                message = "expect is a mapping, a list of them, or null for no output"
                 self.document.find("shape", message, item)
-            elif value["expect"] is not None and not isinstance(value["expect"], dict):
-                self.document.find("shape", "expect is a mapping, or null for no output", item)
-            else:
-                yield RuleTest(given=value["given"], expect=value["expect"], line=line_of(item))
+                continue
+            yield RuleTest(
+                given=value["given"],
+                expect=tuple(wanted),
+                target=str(value.get("target", "")),
+                line=line_of(item),
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -64,20 +64,42 @@ class Excerpt(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class WrittenAction(msgspec.Struct, frozen=True, kw_only=True):
+    """One action as written: its key (``select``, ``explode``, …) and what stands under it.
+
+    ``value`` is the one expression of ``drop``, the key of ``sample``, what ``explode`` goes over,
+    what ``route`` decides by, the name after ``script``. ``values`` are the texts by name of
+    ``set``, ``select``, ``rename``, ``mask``, ``pseudonymise``, ``tag`` and ``route``; ``names``
+    are the places of those names, or of the paths of ``unset``. ``item`` is the name after ``as``.
+    """
+
+    kind: str
+    place: Excerpt
+    value: Excerpt | None = None
+    values: dict[str, Excerpt] = {}
+    names: dict[str, Excerpt] = {}
+    item: Excerpt | None = None
+    rate: float = 1.0
+
+
 class RuleTest(msgspec.Struct, frozen=True, kw_only=True):
-    """One test of a rule: a merged event, and a part of what must come out (None: nothing)."""
+    """One test of a rule: a merged event, and a part of each output that must come (none: nothing).
+
+    ``target`` is the dataset that all of them must go to; empty: any.
+    """
 
     given: JsonObject
-    expect: JsonObject | None
+    expect: tuple[JsonObject, ...]
+    target: str = ""
     line: int = 0
 
 
 class RuleSource(msgspec.Struct, frozen=True, kw_only=True):
     """A rule as written: names and expressions, not yet checked.
 
-    ``places`` has an excerpt for each thing a finding may point at: the keys of the rule
-    (``rule``, ``to``, ``from``, …), ``app:<name>`` for each app and ``column:<name>`` for each
-    column.
+    ``actions`` are as written, in order; ``on_error`` ``dirty`` lets operations that fail by input
+    stand unguarded. ``places`` has an excerpt for each thing a finding may point at: the keys of
+    the rule (``rule``, ``to``, ``from``, …) and ``app:<name>`` for each app.
     """
 
     name: str
@@ -87,10 +109,9 @@ class RuleSource(msgspec.Struct, frozen=True, kw_only=True):
     apps: tuple[str, ...] = ()
     envs: tuple[str, ...] = ("prod",)
     where: Excerpt | None = None
-    drop: Excerpt | None = None
-    select: dict[str, Excerpt] | None = None
-    keep: bool = False
-    set: dict[str, Excerpt] | None = None
+    actions: tuple[WrittenAction, ...] = ()
+    on_error: Literal["refuse", "dirty"] = "refuse"
+    front_end: Literal["python", "sql", "builder"] = "python"
     owner: str = ""
     tests: tuple[RuleTest, ...] = ()
     places: dict[str, Excerpt] = {}
