@@ -7,7 +7,7 @@ from typing import Any, Final
 
 COUNTS: Final = ("matched", "output", "failed", "ns", "bytes_in", "bytes_out")
 MOST_RULES: Final = 5_000
-_IN_ENGINE: Final = ("matched", "output", "failed", "spent_ns", "bytes_in", "bytes_out")
+_IN_ENGINE: Final = ("matched", "output", "failed", "spent_ns", "read", "written")
 
 Totals = dict[str, list[int]]  # rule -> its counts in the order of COUNTS, since the engine began
 

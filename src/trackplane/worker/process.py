@@ -12,6 +12,7 @@ import structlog
 
 from trackplane.discovery.source import ConfigurationSource
 from trackplane.errors import StorageError
+from trackplane.lake.commit import RULES
 from trackplane.worker.configuration import WorkerConfiguration
 from trackplane.worker.consumer import Consumer
 from trackplane.worker.figures import COUNTS, RuleDeltas, Totals, split
@@ -105,6 +106,9 @@ class Worker:
             *self._sinks.consumers(),
         ]:
             rest, totals = split(consumer["stage"])
+            if consumer["group"] == RULES and "events" in rest:
+                # No rule: all events that the rules were tried on.
+                totals[""] = [rest["events"], 0, 0, 0, 0, 0]
             engines.append((consumer["group"], totals))
             consumers.append({**consumer, "stage": rest})
         found: dict[str, object] = {
