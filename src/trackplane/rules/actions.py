@@ -214,6 +214,11 @@ class Pipeline:
             if own is not None and found is not None and found.columns != own.columns:
                 message = f"{routed!r} has other columns than {name!r}"
                 self._find(place, "rule_dataset", message, "all targets of a rule take the same")
+            kinds = {dataset.kind for dataset in (own, found) if dataset is not None}
+            if kinds - {"table"} and routed != name:
+                message = f"a rule writes to tables, or to one topic or sink: {routed!r} is another"
+                hint = "make a rule for each; what they share can be a function"
+                self._find(place, "rule_dataset", message, hint)
         if own is None or scripted or not actions:
             return
         if select and not own.columns:
