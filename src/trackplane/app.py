@@ -35,6 +35,7 @@ from trackplane.ledger import TOPIC as LEDGER_TOPIC
 from trackplane.queue import TopicSpec
 from trackplane.queue.disk import DiskQueue
 from trackplane.queue.settings import DiskQueueSettings
+from trackplane.replay import TOPIC as REPLAY_TOPIC
 from trackplane.runtime.embedded import ProcessSpec, Supervisor, SupervisorSettings
 from trackplane.worker.settings import WorkerSettings
 
@@ -152,6 +153,7 @@ class Application:
         others = [
             TopicSpec(name=DIRTY_TOPIC, retention_ms=keep.dirty_days * _DAY_MS),
             TopicSpec(name=LEDGER_TOPIC, retention_ms=keep.dirty_days * _DAY_MS),
+            TopicSpec(name=REPLAY_TOPIC, retention_ms=keep.dirty_days * _DAY_MS),
         ]
         queue.ensure_topics([*lanes, *others])
         there = queue.topics()[LANE_TOPICS[0]].partitions
@@ -280,6 +282,7 @@ class Application:
         from trackplane.worker.consumer import Consumer
         from trackplane.worker.process import Worker
         from trackplane.worker.raw import RawStage
+        from trackplane.worker.replays import Replays
         from trackplane.worker.rules import RulesStage
         from trackplane.worker.shadows import Shadows
         from trackplane.worker.sinks import SinkConsumers, Surroundings, read_secret
@@ -317,8 +320,14 @@ class Application:
                         tables,
                         datasets=lambda: configuration.datasets,
                         shadows=shadows,
+                        replays=Replays(
+                            manifest,
+                            rules=configuration.rules,
+                            datasets=lambda: configuration.datasets,
+                            number=lambda: engine.ruleset.number,
+                        ),
                     ),
-                    lanes,
+                    [*lanes, (REPLAY_TOPIC, 0)],
                 ),
             )
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -38,7 +38,13 @@ class WorkerConfiguration:
         self._engine = engine
         self._takes = takes
         self._ruleset = Ruleset.empty()
+        self._snapshot = Snapshot()
         self.datasets: dict[str, Dataset] = {}
+
+    def rules(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Return the bodies of those of these rules that are in force."""
+        found = ((name, self._snapshot.get("rule", name)) for name in names)
+        return {name: resource.body for name, resource in found if resource is not None}
 
     async def apply(self, snapshot: Snapshot, delta: Delta) -> Rejections:
         """Take a new state over; what does not compile is rejected and absent."""
@@ -61,6 +67,7 @@ class WorkerConfiguration:
         rejected |= {("rule", name): text for name, text in refused.items()}
         self.datasets = datasets
         self._engine.ruleset = self._ruleset
+        self._snapshot = snapshot
         return rejected
 
     def _taken(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 import structlog
 
+from trackplane import replay
 from trackplane.engine.engine import Engine
 from trackplane.errors import CorruptionError
 from trackplane.frame import Frame
@@ -14,6 +15,7 @@ from trackplane.lake.tables import TableCommitter
 from trackplane.queue import Batch
 from trackplane.rules.ir import Dataset
 from trackplane.worker.consumer import Partition, Stage
+from trackplane.worker.replays import Replays
 from trackplane.worker.shadows import Shadows
 
 _log = structlog.get_logger(__name__)
@@ -23,7 +25,8 @@ class RulesStage(Stage):
     """Deduplicates, runs the ruleset in force, and commits outputs with positions and its number.
 
     A partition that was processed under a higher number than the one here is not taken yet.
-    ``datasets`` returns those of the ruleset in force; ``shadows`` look on.
+    ``datasets`` returns those of the ruleset in force; ``shadows`` look on. ``replays`` takes
+    the topic ``replay``, where it is among the partitions.
     """
 
     def __init__(
@@ -33,12 +36,14 @@ class RulesStage(Stage):
         *,
         datasets: Callable[[], Mapping[str, Dataset]],
         shadows: Shadows | None = None,
+        replays: Replays | None = None,
     ) -> None:
         self.group = committer.group
         self._engine = engine
         self._committer = committer
         self._datasets = datasets
         self._shadows = shadows
+        self._replays = replays
         self._number = 0
         self._columns: Mapping[str, Dataset] = {}
         self._committed: dict[Partition, int] = {}
@@ -67,6 +72,8 @@ class RulesStage(Stage):
             self._columns = datasets
             if partition in self._lost:
                 return 0
+        if partition[0] == replay.TOPIC and self._replays is not None:
+            return self._replay(self._replays, partition, batch)
         items = []
         for message in batch.messages:
             try:
@@ -82,6 +89,32 @@ class RulesStage(Stage):
         if self._shadows is not None:
             self._shadows.process(items)
         return sum(len(frame) for frame, _ in items)
+
+    def _replay(self, replays: Replays, partition: Partition, batch: Batch) -> int:
+        events = 0
+        for message in batch.messages:
+            if self._number == 0:
+                self._number = self._engine.ruleset.number
+            try:
+                given = replay.decode(message.data)
+                frame = Frame.decode(given.frame) if given.frame else None
+            except CorruptionError as error:
+                _log.error("replay_unreadable", partition=partition, error=str(error))
+                self._committer.skip(partition, message.offset + 1)
+                continue
+            if frame is None:
+                # Rows that this or another replay put out must be there before they are looked for.
+                self._commit()
+                if partition in self._lost:
+                    return events
+                replays.erase(given)
+                self._committer.skip(partition, message.offset + 1)
+                continue
+            outputs = replays.run(given, frame, self._committer.admit(partition, frame))
+            self._number = outputs.number
+            self._committer.add(partition, message.offset, outputs)
+            events += len(frame)
+        return events
 
     def flush(self) -> tuple[Mapping[Partition, int], Sequence[Partition]]:
         """Write tables and commit."""
