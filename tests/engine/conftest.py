@@ -11,7 +11,7 @@ import pytest
 from trackplane.engine.ruleset import Ruleset
 from trackplane.event import identity
 from trackplane.frame import Frame, FrameBuilder
-from trackplane.rules.ir import Dataset, Rule, encode
+from trackplane.rules.ir import Dataset, Rule, encode, targets
 
 SERVER = 1_795_376_614_990
 MakeFrame = Callable[..., Frame]
@@ -67,7 +67,7 @@ def make_ruleset() -> MakeRuleset:
 
     def make(rules: Sequence[Rule], number: int = 1) -> Ruleset:
         datasets: Mapping[str, Dataset] = {
-            rule.target: Dataset(name=rule.target, kind="table") for rule in rules
+            name: Dataset(name=name, kind="table") for rule in rules for name in targets(rule)
         }
         changed = {rule.name: encode(rule) for rule in rules}
         ruleset, rejected = Ruleset.empty().apply(number, changed=changed, datasets=datasets)

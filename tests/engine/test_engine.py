@@ -10,10 +10,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from trackplane.engine import values
 from trackplane.engine.engine import INTERNAL, UNREADABLE, Engine
 from trackplane.engine.ruleset import Ruleset
 from trackplane.rules import ir
+from trackplane.rules.library import registry
+from trackplane.rules.library.table import plain
 
 FLOAT = ir.Type("float64")
 
@@ -146,7 +147,8 @@ def test_a_defect_in_one_rule_is_that_rules_failure_alone(
             raise ZeroDivisionError
         return value
 
-    monkeypatch.setitem(values.STRICT, "lower", broken)  # type: ignore[arg-type]
+    lower = msgspec.structs.replace(registry.FUNCTIONS["lower"], make=plain(broken))
+    monkeypatch.setitem(registry._functions, "lower", lower)
     user = path("who.user_id", "string")
     rules = [
         rule("good", above(1.0)),

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from trackplane.engine.engine import Engine, Outputs
 from trackplane.frame import Frame
-from trackplane.rules import ir
+from trackplane.rules import ir, library
 from trackplane.rules.apply import apply
-from trackplane.rules.functions import FUNCTIONS, Signature
 from trackplane.rules.ir import Type
+from trackplane.rules.library.registry import FUNCTIONS
+from trackplane.rules.library.table import Signature, type_of
 
 SCALE = int(os.environ.get("TRACKPLANE_TEST_SCALE", "1"))
 NAMES = ("pay", "view", "öffnen")
@@ -39,7 +40,8 @@ STAMPED = {
     ("meta", "revision"): "int64",
     ("meta", "weight"): "float64",
 }
-KINDS = ("string", "int64", "float64", "bool", "timestamp", "array", "object", "map", "json")
+SCALARS = ("string", "int64", "float64", "bool", "timestamp")
+KINDS = (*SCALARS, "array", "array<string>", "array<int64>", "object", "map", "json")
 TEXTS = st.sampled_from(
     [
         "", "a", "A b", "ä", "\U0001f600", "12", "-9223372036854775808", "9223372036854775808", "1.5",
@@ -107,7 +109,11 @@ UPLOADS = st.lists(
     max_size=3,
 )
 
-# --- rules: typed expressions from the table of functions
+# --- rules: typed expressions from the table of functions; types are texts such as array<string>
+
+LITERALS = st.sampled_from(
+    ["^a", "([0-9]+)", "ä|b", "(?i)A", "0", "xy", "UTC", "Asia/Singapore", "hour", "day", "%Y-%m-%d", "$.x[0].y"]
+)  # fmt: skip
 
 
 def _literal(kind: str) -> st.SearchStrategy[ir.Literal]:
@@ -118,108 +124,169 @@ def _literal(kind: str) -> st.SearchStrategy[ir.Literal]:
         "bool": st.booleans(),
         "timestamp": INTEGERS,
     }
-    made = values[kind].map(lambda value: ir.Literal(value, Type(kind)))  # type: ignore[arg-type]
+    made = values[kind].map(lambda value: ir.Literal(value, type_of(kind)))
     return st.one_of(made, made, made, st.just(ir.Literal(None, Type("null"))))
 
 
+PARTS = st.lists(st.one_of(KEYS, st.integers(0, 2)), max_size=2)
+
+
 @st.composite
-def paths(draw: st.DrawFn, kind: str) -> ir.Path:
+def paths(draw: st.DrawFn, kind: str, items: tuple[str, ...]) -> ir.Expression:
+    if items and draw(st.booleans()):
+        name = draw(st.sampled_from(items))
+        return ir.Item(name, tuple(draw(PARTS)), type_of(kind))
     stamped = [key for key, type_ in STAMPED.items() if type_ == kind]
     if stamped and draw(st.integers(0, 3)) == 0:
         root, name = draw(st.sampled_from(stamped))
         return ir.Path(root, (name,), Type(kind), nullable=False)  # type: ignore[arg-type]
     root, name = draw(st.sampled_from(PROPERTIES))
-    rest = draw(st.lists(st.one_of(KEYS, st.integers(0, 2)), max_size=2))
-    return ir.Path(root, (name, *rest), Type(kind))  # type: ignore[arg-type]
+    return ir.Path(root, (name, *draw(PARTS)), type_of(kind))  # type: ignore[arg-type]
 
 
-_MAKERS: dict[str, list[tuple[str, Signature]]] = defaultdict(list)
-for _name, _function in FUNCTIONS.items():
-    for _signature in _function.signatures:
-        for _kind in KINDS if _signature.result == "T" else (_signature.result,):
-            _MAKERS[_kind].append((_name, _signature))
+def _makers() -> dict[str, list[tuple[str, Signature, str]]]:
+    """Return by result the functions, their overloads and what T is in them ("": anything)."""
+    found: dict[str, list[tuple[str, Signature, str]]] = defaultdict(list)
+    for name, function in FUNCTIONS.items():
+        for signature in function.signatures:
+            variable = any("T" in text for text in signature.args)
+            for kind in KINDS:
+                if kind == signature.result:
+                    found[kind].append((name, signature, "" if variable else "-"))
+                elif signature.result == "T":
+                    found[kind].append((name, signature, kind))
+                elif signature.result == "array<T>" and kind.startswith("array<"):
+                    found[kind].append((name, signature, kind[6:-1]))
+    return found
+
+
+MAKERS = _makers()
 
 
 @st.composite
-def expressions(draw: st.DrawFn, kind: str, depth: int = 3) -> ir.Expression:
-    scalar = kind in ("string", "int64", "float64", "bool", "timestamp")
-    if depth == 0 or (kind != "bool" and draw(st.integers(0, 2)) == 0) or not _MAKERS[kind]:
-        if scalar and draw(st.integers(0, 3)) == 0:
+def each(draw: st.DrawFn, kind: str, depth: int, items: tuple[str, ...]) -> ir.Expression:
+    name = draw(st.sampled_from(["x", "item"]))
+    array = draw(expressions("array", depth - 1, items))
+    inner = (*items, name)
+    if kind == "bool":
+        body = draw(expressions("bool", depth - 1, inner))
+        return ir.Each(draw(st.sampled_from(["any", "all"])), array, name, body, ir.BOOL)
+    if draw(st.booleans()):
+        body = draw(expressions("bool", depth - 1, inner))
+        return ir.Each("filter", array, name, body, type_of(kind))
+    item = kind[6:-1] if kind.startswith("array<") else draw(st.sampled_from(KINDS))
+    body = draw(expressions(item, depth - 1, inner))
+    return ir.Each("map", array, name, body, type_of(kind))
+
+
+@st.composite
+def expressions(
+    draw: st.DrawFn, kind: str, depth: int = 3, items: tuple[str, ...] = ()
+) -> ir.Expression:
+    if depth <= 0 or (kind != "bool" and draw(st.integers(0, 2)) == 0) or not MAKERS[kind]:
+        if kind in SCALARS and draw(st.integers(0, 3)) == 0:
             return draw(_literal(kind))
-        return draw(paths(kind))
-    name, signature = draw(st.sampled_from(_MAKERS[kind]))
-    kinds: list[str] = []
-    for wanted in signature.args:
-        if wanted == "…":
-            kinds += [kinds[-1]] * draw(st.integers(0, 2))
-        elif wanted == "T":
-            kinds.append(kind)
+        return draw(paths(kind, items))
+    if (kind == "bool" or kind.startswith("array")) and draw(st.integers(0, 3)) == 0:
+        return draw(each(kind, depth, items))
+    name, signature, variable = draw(st.sampled_from(MAKERS[kind]))
+    if not variable:
+        variable = draw(st.sampled_from(SCALARS))
+    wanted: list[str] = []
+    for text in signature.args:
+        if text == "…":
+            wanted += [wanted[-1]] * draw(st.integers(0, 2))
+        elif text == "any":
+            wanted.append(draw(st.sampled_from(KINDS)))
         else:
-            kinds.append(draw(st.sampled_from(KINDS)) if wanted == "any" else wanted)
-    if name == "matches":
-        pattern = draw(st.sampled_from(["^a", "[0-9]+$", "ä|b", ".", "(?i)A"]))
-        args = [draw(expressions("string", depth - 1)), ir.Literal(pattern, Type("string"))]
-    elif name == "in":
-        items = draw(st.lists(_literal(kinds[0]), min_size=1, max_size=3))
-        items = [item for item in items if item.value is not None] or [
-            ir.Literal(True, Type("bool")) if kinds[0] == "bool" else draw(_literal("string"))
-        ]
-        if any(item.value is None or item.type.kind != kinds[0] for item in items):
-            return draw(paths(kind))
-        args = [draw(expressions(kinds[0], depth - 1)), *items]
-    else:
-        args = [draw(expressions(each, depth - 1)) for each in kinds]
-    if name not in ("coalesce", "if_", "try_", "is_null", "and", "or", "not"):
+            wanted.append(text.replace("T", variable))
+    args: list[ir.Expression] = []
+    for number, text in enumerate(wanted):
+        if text == "literal string":
+            args.append(ir.Literal(draw(LITERALS), ir.STRING))
+        elif text == "literal int64":
+            args.append(ir.Literal(draw(st.integers(0, 3)), ir.INT64))
+        elif name == "in" and number:
+            found = draw(_literal(text))
+            if found.value is None:
+                return draw(paths(kind, items))
+            args.append(found)
+        else:
+            odd = "<array" in text or "U" in text
+            args.append(draw(expressions("array" if odd else text, depth - 1, items)))
+    if name not in ("coalesce", "if_", "try_", "is_null", "and", "or"):
         # Overloads are told apart by the types of arguments: the checker casts NULL to one of them.
         args = [
-            ir.Literal(None, Type(each))
-            if isinstance(arg, ir.Literal) and arg.value is None
-            else arg  # type: ignore[arg-type]
-            for arg, each in zip(args, [*kinds, *[kinds[-1]] * len(args)], strict=False)
+            ir.Literal(None, type_of(text.removeprefix("literal ")))
+            if isinstance(arg, ir.Literal) and arg.value is None and "T" not in text
+            else arg
+            for arg, text in zip(args, wanted, strict=True)
         ]
-    return ir.Call(name, tuple(args), Type(kind))  # type: ignore[arg-type]
+    call = ir.Call(name, tuple(args), type_of(kind))
+    if FUNCTIONS[name].make is not None:
+        try:
+            library.bind(call)
+        except library.BindError:
+            return draw(paths(kind, items))
+    return call
+
+
+ANY = st.sampled_from(KINDS)
+TARGETS = st.lists(
+    st.sampled_from([*PROPERTIES, ("how", "new"), ("when", "at")]),
+    min_size=1,
+    max_size=3,
+    unique=True,
+)
 
 
 @st.composite
 def actions(draw: st.DrawFn) -> tuple[ir.Action, ...]:
-    drop: list[ir.Action] = []
-    if draw(st.integers(0, 3)) == 0:
-        drop.append(ir.Drop(draw(expressions("bool", 2))))
-    kind = draw(st.sampled_from(["keep", "select", "select", "select", "set"]))
-    if kind == "keep":
-        return (*drop, ir.Keep())
-    if kind == "select":
+    steps: list[ir.Action] = []
+    items: tuple[str, ...] = ()
+    kinds = draw(
+        st.lists(
+            st.sampled_from(["drop", "sample", "set", "set", "unset", "explode", "route"]),
+            max_size=4,
+        )
+    )
+    for kind in kinds:
+        match kind:
+            case "drop":
+                steps.append(ir.Drop(draw(expressions("bool", 2, items))))
+            case "sample":
+                rate = draw(st.sampled_from([1.0, 0.5, 0.3, 1e-9]))
+                steps.append(ir.Sample(rate, draw(expressions("string", 1, items))))
+            case "set":
+                values = [
+                    ir.Assignment(
+                        root,  # type: ignore[arg-type]
+                        name,
+                        draw(expressions(draw(ANY), 1, items)),
+                        draw(st.booleans()),
+                    )
+                    for root, name in draw(TARGETS)
+                ]
+                steps.append(ir.Set(tuple(values)))
+            case "unset":
+                steps.append(ir.Unset(tuple(f"{root}.{name}" for root, name in draw(TARGETS))))
+            case "explode" if not items:
+                steps.append(ir.Explode(draw(expressions("array", 2)), "item"))
+                items = ("item",)
+            case "route" if not any(isinstance(step, ir.Route) for step in steps):
+                by = draw(expressions("string", 1, items))
+                steps.append(ir.Route(by, (("a", "two"), ("pay", "two"), ("", "one"))))
+    if draw(st.integers(0, 2)) == 0:
+        steps.append(ir.Keep())
+    else:
         names = draw(
             st.lists(st.sampled_from(["a", "b", "día", 'q"', "_d"]), min_size=1, unique=True)
         )
-        return (
-            *drop,
-            ir.Select(
-                tuple(
-                    ir.Column(
-                        name, draw(st.sampled_from(KINDS).flatmap(lambda k: expressions(k, 2)))
-                    )
-                    for name in names
-                )
-            ),
-        )
-    targets = draw(
-        st.lists(st.sampled_from([*PROPERTIES, ("how", "new")]), min_size=1, unique=True)
-    )
-    return (
-        *drop,
-        ir.Set(
-            tuple(
-                ir.Assignment(
-                    root,  # type: ignore[arg-type]
-                    name,
-                    draw(st.sampled_from(KINDS).flatmap(lambda k: expressions(k, 1))),
-                )
-                for root, name in targets
-            )
-        ),
-        ir.Keep(),
-    )
+        columns = [ir.Column(name, draw(expressions(draw(ANY), 2, items))) for name in names]
+        steps.append(ir.Select(tuple(columns)))
+    if draw(st.integers(0, 5)) == 0:
+        steps.append(ir.Script("s"))
+    return tuple(steps)
 
 
 @st.composite
@@ -249,6 +316,9 @@ def rulesets(draw: st.DrawFn) -> list[ir.Rule]:
 
 # --- comparison
 
+Rows = dict[Any, list[Any]]
+Failures = dict[Any, list[str]]
+
 
 def typed(value: Any) -> Any:
     """Return a value that differs where JSON differs: TRUE is not 1, but 1.0 is 1."""
@@ -261,27 +331,37 @@ def typed(value: Any) -> Any:
     return value
 
 
-def expected(rules: list[ir.Rule], frame: Frame) -> tuple[dict[Any, Any], dict[Any, str]]:
-    rows, failures = {}, {}
+def expected(rules: list[ir.Rule], frame: Frame) -> tuple[Rows, Failures]:
+    """Return rows by (rule, target, script, id), each with its weight, and failures' codes."""
+    rows: Rows = defaultdict(list)
+    failures: Failures = defaultdict(list)
     for event in frame:
         for rule in rules:
-            found = apply(rule, event)
-            for failure in found.failures:
-                failures[(rule.name, event["id"])] = failure.code
-            for output in found.outputs:
-                rows[(rule.name, output.target, event["id"])] = typed(output.value)
+            applied = apply(rule, event)
+            for output in applied.outputs:
+                key = (rule.name, output.target, applied.script, event["id"])
+                rows[key].append((typed(output.value), output.weight))
+            for failure in applied.failures:
+                failures[rule.name, event["id"]].append(failure.code)
     return rows, failures
 
 
-def actual(outputs: Outputs) -> tuple[dict[Any, Any], dict[Any, str]]:
-    rows: dict[Any, Any] = {}
+def actual(outputs: Outputs) -> tuple[Rows, Failures]:
+    rows: Rows = defaultdict(list)
+    failures: Failures = defaultdict(list)
     for dataset, found in outputs.rows.items():
-        for data, rule, event_id in zip(found.data, found.rule, found.id, strict=True):
+        for data, rule, event_id, weight in zip(
+            found.data, found.rule, found.id, found.weight, strict=True
+        ):
             assert b"\n" not in data
-            assert (rule, dataset, event_id) not in rows
-            rows[(rule, dataset, event_id)] = typed(json.loads(data))
-    failures = {(dirty.rule, dirty.id): dirty.reason for dirty in outputs.dirty}
-    assert len(failures) == len(outputs.dirty)
+            rows[rule, dataset, "", event_id].append((typed(json.loads(data)), weight))
+    for script, waiting in outputs.scripts.items():
+        for data, rule, target, event_id, weight in zip(
+            waiting.data, waiting.rule, waiting.target, waiting.id, waiting.weight, strict=True
+        ):
+            rows[rule, target, script, event_id].append((typed(json.loads(data)), weight))
+    for dirty in outputs.dirty:
+        failures[dirty.rule, dirty.id].append(dirty.reason)
     return rows, failures
 
 
@@ -292,7 +372,7 @@ def actual(outputs: Outputs) -> tuple[dict[Any, Any], dict[Any, str]]:
 )
 @given(rules=rulesets(), uploads=UPLOADS)
 def test_the_engine_puts_out_what_the_reference_does(make_frame, make_ruleset, rules, uploads):
-    """Same rows for the same (rule, event), same failures with the same codes."""
+    """Same rows with the same weights for the same (rule, event), same failures in the same order."""
     frame = make_frame(uploads=uploads)
     outputs = Engine(make_ruleset(rules)).process([(frame, None)])
     assert actual(outputs) == expected(rules, frame)

@@ -1,44 +1,62 @@
-"""What a call of a function becomes: a Python callable over values, and whether it can fail."""
+"""What a call of a strict function becomes: an expression of Python over its arguments' values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from trackplane.engine import values
-from trackplane.engine.source import GenerateError
 from trackplane.rules.ir import Call
+from trackplane.rules.library import Environment, bind, takes_null
+from trackplane.rules.library.registry import FUNCTIONS
+from trackplane.rules.library.table import match
 
-# Functions with an emitter of their own (``expressions.py``): they are not strict.
-SPECIAL: Final = frozenset({"and", "or", "is_null", "coalesce", "try_", "if_"})
-_NEVER_FAILS: Final = frozenset(
-    {
-        "round", "floor", "ceil", "min_", "max_", "lower", "upper", "trim", "length", "contains",
-        "starts_with", "ends_with", "substr", "concat",
-    }
-)  # fmt: skip
+# Functions that Python has an operator for: the table's own implementation is one call more.
+_INLINE: Final = {
+    "contains": "{1} in {0}",
+    "starts_with": "{0}.startswith({1})",
+    "ends_with": "{0}.endswith({1})",
+    "length": "len({0})",
+    "not": "not {0}",
+}
 
 
 class Callee(msgspec.Struct, frozen=True):
-    """A strict function: ``run`` takes values and returns one, NULL or a ``Failure``."""
+    """A strict call: Python that computes it, and whether that can be NULL or an ERROR itself.
 
-    run: Callable[..., Any]
+    ``takes_null``: it is made with NULL arguments too.
+    """
+
+    formula: str
     null: bool
     error: bool
+    takes_null: bool
 
 
-def callee(call: Call) -> Callee:
-    """Return what runs a strict function.
+def callee(
+    call: Call,
+    atoms: Sequence[str],
+    constant: Callable[[Any], str],
+    environment: Environment,
+) -> Callee:
+    """Return what computes a strict call of the values in ``atoms``.
 
     Raises:
-        GenerateError: this engine has no such function.
+        BindError: there is no such function, or the environment lacks what it needs.
     """
-    cast = values.CASTS.get((call.function, call.args[0].type.kind)) if call.args else None
-    if cast is not None:
-        return Callee(cast, False, True)
-    function = values.STRICT.get(call.function)
-    if function is None:
-        raise GenerateError(f"this engine has no function {call.function!r}")
-    return Callee(function, False, call.function not in _NEVER_FAILS)
+    inline = _INLINE.get(call.function)
+    if inline is not None:
+        return Callee(inline.format(*atoms), null=False, error=False, takes_null=False)
+    run = bind(call, environment)
+    formula = f"{constant(run)}({', '.join(atoms)})"
+    found = match(FUNCTIONS[call.function], call.args, literals=False)
+    if found is None:  # of no overload: the checker makes no such call, so nothing is known of it
+        return Callee(formula, null=True, error=True, takes_null=takes_null(call))
+    signature = found[0]
+    return Callee(
+        formula,
+        null=signature.null,
+        error=signature.failure != "never",
+        takes_null=takes_null(call),
+    )

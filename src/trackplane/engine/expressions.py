@@ -276,15 +276,15 @@ class Expressions:
         if node.function in COMPARE:
             sign = COMPARE[node.function]
             return self._strict(args, f"{atoms[0]} {sign} {atoms[1]}")
-        found = callee(node)
-        formula = f"{self._source.constant(found.run)}({', '.join(atoms)})"
-        return self._strict(args, formula, null=found.null, error=found.error)
+        found = callee(node, atoms, self._source.constant, self._environment)
+        if found.takes_null:
+            args = [Value(value.atom, False, value.error) for value in args]
+        return self._strict(args, found.formula, null=found.null, error=found.error)
 
     def _special(self) -> dict[str, Callable[[Call], Value]]:
         return {
             "and": self._logic,
             "or": self._logic,
-            "not": lambda node: self._strict_of(node, "not {}"),
             "is_null": self._is_null,
             "coalesce": self._coalesce,
             "try_": self._try,

@@ -20,6 +20,7 @@ from trackplane.engine.renaming import with_paths
 from trackplane.engine.rows import GONE, KEEP
 from trackplane.engine.source import GenerateError, Source, Value
 from trackplane.rules import ir
+from trackplane.rules.apply import threshold
 from trackplane.rules.ir import Action, Call, Expression, Item, Path, Rule
 
 Property = tuple[str, str]
@@ -125,7 +126,8 @@ class Pipeline:
         rates = tuple(a.rate for a in self._rule.actions if isinstance(a, ir.Sample))
         self._source.first(f"batch.rates[{self._name}]", self._source.constant(rates))
         weight = self._value(Path("meta", ("weight",), ir.FLOAT64, nullable=False))
-        with self._unless_failed([key], f"{sampled}({key.atom}, {ids}[p], {rate})"):
+        bound = self._source.constant(threshold(action.rate))
+        with self._unless_failed([key], f"{sampled}({key.atom}, {ids}[p], {bound})"):
             new = self._new(self._source.assign(f"{weight.atom} / {rate}"))
             self._changes = {**self._changes, ("meta", "weight"): new}
             self._actions(rest)

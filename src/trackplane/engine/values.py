@@ -6,7 +6,6 @@ values only: generated code has dealt with NULL and ERROR before it calls them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ import msgspec
 import xxhash
 
 from trackplane.rules import values as read
-from trackplane.rules.library.failure import CAST, OVERFLOW, TYPE, ZERO_DIVISOR, Failure
+from trackplane.rules.library.failure import OVERFLOW, TYPE, Failure
 
 __all__ = ["OVERFLOW", "TYPE", "Failure"]
 
@@ -112,10 +111,10 @@ def _raw_check(kind: str) -> Callable[[msgspec.Raw | None], Any]:
 RAW: Final = {kind: _raw_check(kind) for kind in ("array", "object", "map", "json")}
 
 
-def sampled(key: Any, event_id: str, rate: float) -> bool:
-    """Say whether a key (NULL: the event's id) is among a share of all keys."""
-    text = event_id if key is None else str(key)
-    return xxhash.xxh64_intdigest(text.encode(errors="surrogatepass")) < rate * 2.0**64
+def sampled(key: str | None, event_id: str, bound: int) -> bool:
+    """Say whether the hash of a key (NULL: the event's id) is below a bound."""
+    text = event_id if key is None else key
+    return xxhash.xxh64_intdigest(text.encode(errors="surrogatepass")) < bound
 
 
 def by_index(value: Any, index: int) -> Any:
@@ -123,119 +122,3 @@ def by_index(value: Any, index: int) -> Any:
     if value.__class__ is list:
         return value[index] if index < len(value) else None
     return value if value is None or value.__class__ is Failure else TYPE
-
-
-def _whole(value: int) -> Any:
-    return value if _LOW <= value < _HIGH else OVERFLOW
-
-
-def _finite(value: float) -> Any:
-    return value if math.isfinite(value) else OVERFLOW
-
-
-def _number(value: Any) -> Any:
-    return _whole(value) if value.__class__ is int else _finite(value)
-
-
-def _add(a: Any, b: Any) -> Any:
-    return a + b if a.__class__ is str else _number(a + b)
-
-
-def _divide(a: Any, b: Any) -> Any:
-    if b == 0:
-        return ZERO_DIVISOR
-    return _finite(float(a) / float(b))
-
-
-def _remainder(a: Any, b: Any) -> Any:
-    if b == 0:
-        return ZERO_DIVISOR
-    return math.fmod(a, b) if a.__class__ is float else abs(a) % abs(b) * (-1 if a < 0 else 1)
-
-
-def _to_whole(function: Callable[[float], float]) -> Callable[[float], float]:
-    # Beyond 2**52 every float64 is whole already; a zero keeps its sign.
-    return lambda a: math.copysign(function(a), a) if abs(a) < 2.0**52 else a
-
-
-def _int_of_float(value: float) -> Any:
-    return _whole(int(value))
-
-
-def _cast(reader: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a cast of a function that answers None where it cannot read."""
-
-    def cast(value: Any) -> Any:
-        found = reader(value)
-        return CAST if found is None else found
-
-    return cast
-
-
-def _within_years(value: int) -> Any:
-    text = read.format_timestamp(value)
-    return OVERFLOW if text is None else text
-
-
-def _date(value: int) -> Any:
-    text = read.format_timestamp(value)
-    return OVERFLOW if text is None else text[:10]
-
-
-def _substr(text: str, start: int, count: int) -> str:
-    start = max(start, 0)
-    return text[start : start + max(count, 0)]
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-# (function, kinds of its arguments that tell overloads apart) -> implementation.
-STRICT: Final[Mapping[str, Callable[..., Any]]] = {
-    "add": _add,
-    "sub": lambda a, b: _number(a - b),
-    "mul": lambda a, b: _number(a * b),
-    "div": _divide,
-    "mod": _remainder,
-    "neg": lambda a: _number(-a),
-    "abs": lambda a: _number(abs(a)),
-    "round": _to_whole(round),
-    "floor": _to_whole(math.floor),
-    "ceil": _to_whole(math.ceil),
-    "min_": min,
-    "max_": max,
-    "lower": lambda s: s.translate(_LOWER),
-    "upper": lambda s: s.translate(_UPPER),
-    "trim": lambda s: s.strip(_SPACE),
-    "length": len,
-    "contains": lambda s, t: t in s,
-    "starts_with": lambda s, t: s.startswith(t),
-    "ends_with": lambda s, t: s.endswith(t),
-    "substr": _substr,
-    "concat": lambda *parts: "".join(parts),
-    "date": _date,
-}
-CASTS: Final[Mapping[tuple[str, str], Callable[[Any], Any]]] = {
-    ("int", "int64"): _same,
-    ("int", "float64"): _int_of_float,
-    ("int", "bool"): int,
-    ("int", "timestamp"): _same,
-    ("int", "string"): _cast(read.parse_int64),
-    ("int", "json"): _cast(read.read_int64),
-    ("float", "float64"): _same,
-    ("float", "int64"): float,
-    ("float", "string"): _cast(read.parse_float64),
-    ("float", "json"): _cast(read.read_float64),
-    ("string", "string"): _same,
-    ("string", "int64"): str,
-    ("string", "float64"): repr,
-    ("string", "bool"): lambda b: "true" if b else "false",
-    ("string", "timestamp"): _within_years,
-    ("string", "json"): _cast(read.read_string),
-    ("bool", "bool"): _same,
-    ("bool", "json"): _cast(read.read_bool),
-    ("timestamp", "timestamp"): _same,
-    ("timestamp", "int64"): _same,
-    ("timestamp", "string"): _cast(read.parse_timestamp),
-}
