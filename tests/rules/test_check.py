@@ -72,7 +72,7 @@ def test_the_designs_example_compiles_and_passes_its_tests(check):
         ("what.n > 1", "rule_name", 8, "name the events"),
         ('event == "order_pay" and event == "cart"', "rule_events", 8, None),
         ('event == "order_pay" and matches(what.s, "(?=a)")', "rule_pattern", 49, None),
-        ('event == "order_pay" and matches(what.s, what.s)', "rule_pattern", 49, None),
+        ('event == "order_pay" and matches(what.s, what.s)', "rule_type", 33, None),
         ('event == "order_pay" and what.items.x == "a"', "rule_type", 33, "write [0]"),
         ('event == "order_pay" and what.n == 9223372036854775808', "rule_overflow", 43, None),
         ('event == "order_pay" and when.at > 5', "rule_type", 33, "timestamp("),

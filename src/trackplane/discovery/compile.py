@@ -14,7 +14,16 @@ from trackplane.plan.model import EventSpec
 from trackplane.rules import ir
 from trackplane.rules.check import check_rule
 from trackplane.rules.definitions import Definitions
+from trackplane.rules.function_check import check_function
+from trackplane.rules.library import Environment
 from trackplane.rules.load import load_dataset, load_datasets, load_rule, load_rules
+from trackplane.rules.load_definitions import (
+    FunctionSource,
+    load_functions,
+    load_script,
+    load_table,
+)
+from trackplane.rules.reader import only
 from trackplane.rules.source import RuleError, RuleSource
 from trackplane.rules.tests import run_tests
 
@@ -38,6 +47,18 @@ class CompiledDataset(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class CompiledDefinition(msgspec.Struct, frozen=True, kw_only=True):
+    """A function, lookup table or script ready to travel.
+
+    ``uses`` names what a function brings into the rules that call it.
+    """
+
+    kind: Kind
+    name: str
+    body: bytes
+    uses: tuple[str, ...] = ()
+
+
 class CompiledRule(msgspec.Struct, frozen=True, kw_only=True):
     """A rule ready to travel: checked against plans and datasets, its tests passed."""
 
@@ -46,6 +67,7 @@ class CompiledRule(msgspec.Struct, frozen=True, kw_only=True):
     to: str
     owner: str
     body: bytes
+    uses: tuple[str, ...] = ()
     warnings: tuple[Finding, ...] = ()
 
 
@@ -189,6 +211,76 @@ def compile_rule(source: str, *, file: str, definitions: Definitions) -> Compile
     return _compiled(load_rule(source, file=file), file, definitions)
 
 
+def compile_function(
+    source: str, *, file: str, definitions: Definitions, version: int = 1
+) -> CompiledDefinition:
+    """Return a user function as it travels: checked among the others, its tests passed.
+
+    Raises:
+        RuleError: with every finding.
+    """
+    written = only(load_functions(source, file=file), source, file, "function")
+    return _function(written, definitions, version)
+
+
+def compile_functions(
+    source: str, *, file: str, definitions: Definitions
+) -> list[CompiledDefinition]:
+    """Return the functions of a file of several, as ``compile_function`` does one.
+
+    Raises:
+        RuleError: with every finding.
+    """
+    written = load_functions(source, file=file)
+    functions = {**definitions.functions, **{each.name: each.function for each in written}}
+    among = msgspec.structs.replace(definitions, functions=functions)
+    return [_function(each, among, 1) for each in written]
+
+
+def _function(
+    written: FunctionSource, definitions: Definitions, version: int
+) -> CompiledDefinition:
+    typed = check_function(written, definitions)
+    function = msgspec.structs.replace(written.function, version=version)
+    own = f"function:{written.name}@"
+    uses = tuple(sorted(name for name in typed.uses if not name.startswith(own)))
+    return CompiledDefinition(
+        kind="function", name=written.name, body=ir.encode(function), uses=uses
+    )
+
+
+def compile_table(
+    source: str, *, file: str, rows: str | None = None, version: int = 1
+) -> CompiledDefinition:
+    """Return a lookup table as it travels; ``rows`` is CSV of its own file.
+
+    Raises:
+        RuleError: with every finding.
+    """
+    table = load_table(source, file=file, rows=rows, version=version)
+    return CompiledDefinition(kind="table", name=table.name, body=ir.encode(table))
+
+
+def compile_script(source: str, *, file: str, version: int = 1) -> CompiledDefinition:
+    """Return a script as it travels. It is read for errors, never run.
+
+    Raises:
+        RuleError: with every finding.
+    """
+    script = load_script(source, file=file, version=version)
+    return CompiledDefinition(kind="script", name=script.name, body=ir.encode(script))
+
+
+def users_of(snapshot: Snapshot, kind: Kind, name: str) -> list[str]:
+    """Return the rules to compile again when a function, table or script changes, by name."""
+    prefix = f"{kind}:{name}@"
+    return [
+        resource.name
+        for resource in snapshot.of_kind("rule")
+        if any(used.startswith(prefix) for used in ir.decode_rule(resource.body).uses)
+    ]
+
+
 def compile_rules(source: str, *, file: str, definitions: Definitions) -> list[CompiledRule]:
     """Return the rules of a file of several, as ``compile_rule`` does one.
 
@@ -200,7 +292,11 @@ def compile_rules(source: str, *, file: str, definitions: Definitions) -> list[C
 
 def _compiled(written: RuleSource, file: str, definitions: Definitions) -> CompiledRule:
     rule = check_rule(written, definitions)
-    failed = [result for result in run_tests(rule, written.tests) if not result.passed]
+    failed = [
+        result
+        for result in run_tests(rule, written.tests, Environment.of(definitions))
+        if not result.passed
+    ]
     if failed:
         findings = [
             Finding(
@@ -217,5 +313,6 @@ def _compiled(written: RuleSource, file: str, definitions: Definitions) -> Compi
         apps=rule.apps,
         to=rule.target,
         owner=rule.owner,
+        uses=rule.uses,
         body=ir.encode(rule),
     )

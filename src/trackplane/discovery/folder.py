@@ -6,6 +6,9 @@
     datasets.yaml    one or several datasets
     plan/*.yaml      a tracking plan each
     rules/*.yaml     one or several rules each
+    functions/*.yaml one or several user functions each
+    tables/*.yaml    a lookup table each; its rows may stand beside it as <name>.csv
+    scripts/*.yaml   a script each
 
 A key is given as it is (for development) or as ``sha256:<hex>``. Files are looked at again every
 ``poll_ms``. A file with errors keeps what it last gave that was right; its findings are logged and
@@ -25,21 +28,27 @@ import msgspec
 import structlog
 import yaml_rs
 
-from trackplane.discovery import AppSettings, Mode, Resource, Snapshot, WriteKey
+from trackplane.discovery import AppSettings, Kind, Mode, Resource, Snapshot, WriteKey
 from trackplane.discovery.cache import CacheError, LastGood
 from trackplane.discovery.client import wall_clock
 from trackplane.discovery.compile import (
     compile_datasets,
+    compile_functions,
     compile_plan,
     compile_rules,
+    compile_script,
+    compile_table,
     definitions_of,
 )
 from trackplane.discovery.source import ConfigurationConsumer, ConfigurationSource
 from trackplane.errors import Finding, InputError
+from trackplane.rules import ir
 from trackplane.rules.definitions import Definitions
+from trackplane.rules.load_definitions import load_functions
 
 _log = structlog.get_logger(__name__)
 
+_FOLDERS: Final = ("plan", "rules", "functions", "tables", "scripts")
 _DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -138,7 +147,8 @@ class FolderSource(ConfigurationSource):
         """Stamp the files there are; return those that are new, changed or gone."""
         folder = self._folder
         paths = [folder / "apps.yaml", folder / "datasets.yaml"]
-        paths += [*folder.glob("plan/*.yaml"), *folder.glob("rules/*.yaml")]
+        paths += [path for name in _FOLDERS for path in folder.glob(f"{name}/*.yaml")]
+        paths += folder.glob("tables/*.csv")
         there: dict[Path, tuple[int, int]] = {}
         for path in paths:
             try:
@@ -163,10 +173,18 @@ class FolderSource(ConfigurationSource):
                 self._take(path, file, self._plan)
             elif path in changed and path.name == "datasets.yaml":
                 self._take(path, file, self._datasets)
+            elif path in changed and path.parent.name == "scripts":
+                self._take(path, file, self._script)
+            elif _is_table(path) and changed & {path, path.with_suffix(".csv")}:
+                self._take(path, file, self._table)
         apps = self._folder / "apps.yaml"
         if apps in self._files:
             self._take(apps, self._files[apps], self._apps)
         below = any(path.parent.name != "rules" for path in changed)
+        for path, file in self._files.items():
+            # Functions may call those of other files.
+            if path.parent.name == "functions" and below:
+                self._take(path, file, self._functions)
         for path, file in self._files.items():
             # Rules are checked against plans and datasets: a change of those checks them all again.
             if path.parent.name == "rules" and (below or path in changed):
@@ -205,8 +223,39 @@ class FolderSource(ConfigurationSource):
             for dataset in compile_datasets(text, file=name)
         ]
 
+    def _script(self, text: str, name: str) -> Iterable[Resource]:
+        script = compile_script(text, file=name)
+        return [Resource(kind="script", name=script.name, body=script.body)]
+
+    def _table(self, text: str, name: str) -> Iterable[Resource]:
+        beside = (self._folder / name).with_suffix(".csv")
+        rows = beside.read_text(encoding="utf-8") if beside.is_file() else None
+        table = compile_table(text, file=name, rows=rows)
+        return [Resource(kind="table", name=table.name, body=table.body)]
+
+    def _functions(self, text: str, name: str) -> Iterable[Resource]:
+        definitions = self._definitions()
+        functions = {**self._written(), **definitions.functions}
+        among = msgspec.structs.replace(definitions, functions=functions)
+        return [
+            Resource(kind="function", name=function.name, body=function.body)
+            for function in compile_functions(text, file=name, definitions=among)
+        ]
+
+    def _written(self) -> dict[str, ir.UserFunction]:
+        """Return the functions of all files as written, of which some may be wrong."""
+        found: dict[str, ir.UserFunction] = {}
+        for path in self._files:
+            if path.parent.name == "functions":
+                try:
+                    written = load_functions(path.read_text(encoding="utf-8"))
+                except (InputError, OSError, UnicodeDecodeError):
+                    continue  # reported when the file itself is taken
+                found |= {each.name: each.function for each in written}
+        return found
+
     def _definitions(self) -> Definitions:
-        named = ("event", "dataset", "function", "table", "script")
+        named: tuple[Kind, ...] = ("event", "dataset", "function", "table", "script")
         return definitions_of(Snapshot.of(0, [r for kind in named for r in self._of(kind)]))
 
     def _rules(self, text: str, name: str) -> Iterable[Resource]:
@@ -244,6 +293,10 @@ class FolderSource(ConfigurationSource):
         last = self._snapshot.get("app", app)
         revision = msgspec.json.decode(last.body, type=AppSettings).revision if last else 0
         return revision + 1 if now != held else revision
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix == ".yaml" and path.parent.name == "tables"
 
 
 def _digest(key: str) -> str:

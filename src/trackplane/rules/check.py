@@ -17,15 +17,19 @@ from trackplane.rules.ir import (
     BOOL,
     EVENT_COLUMNS,
     Action,
+    Call,
     Expression,
     Keep,
+    Literal,
     Rule,
     Script,
     Select,
     Set,
     Type,
     Unset,
+    expressions,
     targets,
+    walk,
 )
 from trackplane.rules.pipeline import EventScope, without_unread
 from trackplane.rules.scope import Scope
@@ -34,6 +38,7 @@ from trackplane.rules.syntax import Access, Apply, Constant, Node
 from trackplane.rules.typer import Typer
 
 SOURCE: Final = "events"
+_KEYED: Final = {"hmac": 1, "pseudonym": 1}  # the argument that names a key
 
 
 def check_rule(source: RuleSource, definitions: Definitions) -> Rule:
@@ -51,16 +56,19 @@ def check_expression(
     *,
     wanted: Type | None = None,
     guarded: bool = False,
+    definitions: Definitions | None = None,
 ) -> Expression:
     """Return one typed expression over these events (None: built-in properties only).
 
-    ``guarded`` lets operations that can fail stand outside ``try_``.
+    ``guarded`` lets operations that can fail stand outside ``try_``. ``definitions`` has the tables,
+    keys and functions it may name (None: no tables and functions, any key).
 
     Raises:
         RuleError: with every finding, also that its type is not the wanted one.
     """
-    typer = Typer(Scope(list(specs) if specs is not None else None))
-    node, findings = python.parse(excerpt)
+    typer = Typer(Scope(list(specs) if specs is not None else None), definitions)
+    functions = definitions.functions if definitions is not None else ()
+    node, findings = python.parse(excerpt, (), functions)
     expression = typer.type(excerpt, node, guarded=guarded)
     findings += typer.findings
     if expression is not None and wanted is not None and not fits(expression.type, wanted):
@@ -104,13 +112,14 @@ class _Check:
             owner=source.owner,
             reads=tuple(sorted(without_unread(typer.reads) | _whole(actions))),
             functions=tuple(sorted(typer.functions)),
-            uses=tuple(sorted(typer.uses | pipeline.uses)),
             cost=typer.cost,
             on_error=source.on_error,
             front_end=source.front_end,
             text=source.text,
         )
-        return msgspec.structs.replace(rule, writes=tuple(self._writes(rule)))
+        uses = typer.uses | pipeline.uses | uses_of(rule, self.definitions)
+        writes = tuple(self._writes(rule))
+        return msgspec.structs.replace(rule, writes=writes, uses=tuple(sorted(uses)))
 
     def _find(self, key: str, code: str, message: str, hint: str | None = None) -> None:
         self.findings.append(self.source.place(key).finding(code, message, hint=hint))
@@ -203,6 +212,25 @@ class _Check:
 def _whole(actions: Iterable[Action]) -> set[str]:
     whole = any(isinstance(action, Keep) for action in actions)
     return {"id", "event", *NAMESPACES} if whole else set()
+
+
+def uses_of(rule: Rule, definitions: Definitions) -> set[str]:
+    """Return what a rule's functions need: ``table:name@version``, ``key:name``, ``geo``."""
+    found: set[str] = set()
+    for top in expressions(rule):
+        for node in walk(top):
+            if not isinstance(node, Call):
+                continue
+            if node.function == "geo":
+                found.add("geo")
+            elif node.function == "lookup" and isinstance(node.args[0], Literal):
+                table = definitions.tables[str(node.args[0].value)]
+                found.add(f"table:{table.name}@{table.version}")
+            elif node.function in _KEYED:
+                key = node.args[_KEYED[node.function]]
+                if isinstance(key, Literal):
+                    found.add(f"key:{key.value}")
+    return found
 
 
 def implied_events(node: Node) -> frozenset[str] | None:

@@ -68,16 +68,19 @@ def load_functions(text: str, *, file: str = "function.yaml") -> list[FunctionSo
     return load_all(text, file, "function", _FunctionReader)
 
 
-def load_function(text: str, *, file: str = "function.yaml") -> FunctionSource:
-    """Return the one function of a text.
+def load_function(text: str, *, file: str = "function.yaml", version: int = 1) -> UserFunction:
+    """Return the one function of a text. Its body is checked by ``check_function``.
 
     Raises:
         RuleError: with every finding; also that there is not exactly one.
     """
-    return only(load_functions(text, file=file), text, file, "function")
+    found = only(load_functions(text, file=file), text, file, "function").function
+    return msgspec.structs.replace(found, version=version)
 
 
-def load_table(text: str, *, file: str = "table.yaml", rows: str | None = None) -> LookupTable:
+def load_table(
+    text: str, *, file: str = "table.yaml", rows: str | None = None, version: int = 1
+) -> LookupTable:
     """Return the one table of a text; ``rows`` are its rows as CSV, if they stand in their own file.
 
     Raises:
@@ -93,7 +96,8 @@ def load_table(text: str, *, file: str = "table.yaml", rows: str | None = None) 
     def reader(document: Document, node: yaml.MappingNode) -> _TableReader:
         return _TableReader(document, node, body)
 
-    return only(load_all(head, file, "table", reader), head, file, "table")
+    found = only(load_all(head, file, "table", reader), head, file, "table")
+    return msgspec.structs.replace(found, version=version)
 
 
 def _cut(text: str) -> tuple[str, str | None]:
@@ -112,13 +116,14 @@ def _cut(text: str) -> tuple[str, str | None]:
     return text[: found.start()] + "\n" + rest, rows
 
 
-def load_script(text: str, *, file: str = "script.yaml") -> ScriptText:
+def load_script(text: str, *, file: str = "script.yaml", version: int = 1) -> ScriptText:
     """Return the one script of a text. It is compiled to find errors, never run.
 
     Raises:
         RuleError: with every finding.
     """
-    return only(load_all(text, file, "script", _ScriptReader), text, file, "script")
+    found = only(load_all(text, file, "script", _ScriptReader), text, file, "script")
+    return msgspec.structs.replace(found, version=version)
 
 
 class _FunctionReader(Reader[FunctionSource]):
