@@ -1,0 +1,1 @@
+"""The SQL front end: ``SELECT … FROM events … WHERE …`` to syntax trees and back. Pure."""
