@@ -45,6 +45,10 @@ class Call:
         self.actor = actor
         self._if_match = if_match
 
+    def etags(self) -> list[str]:
+        """Return the ETags the caller gave by If-Match."""
+        return _ETAG.findall(self._if_match or "")
+
     def match(self, etag: str) -> None:
         """Check that the thing is as the caller saw it.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import ClassVar
 
-from trackplane.control.wire import Problem
+from trackplane.control.wire import Conflict, Problem
 from trackplane.errors import (
     ConflictError,
     FullError,
@@ -70,6 +70,7 @@ class StaleError(ApiError, ConflictError):
 
     code = "stale"
     status = HTTPStatus.PRECONDITION_FAILED
+    conflict: Conflict | None = None  # of a text: both sides
 
 
 class TooLargeError(ApiError):
@@ -124,4 +125,5 @@ def problem_of(error: TrackplaneError) -> Problem:
         hint=error.hint,
         retryable=error.retryable,
         findings=error.findings,
+        conflict=error.conflict if isinstance(error, StaleError) else None,
     )

@@ -34,6 +34,7 @@ class Change:
         self.number = 0  # set when the change is published; 0: nothing the data plane runs changed
         self.resources: dict[ResourceKey, bytes | None] = {}
         self.entries: list[dict[str, Any]] = []
+        self.tellers: list[Callable[[int], object]] = []
 
     def put(self, kind: Kind, name: str, body: bytes) -> None:
         """Let the data plane run this resource from now on."""
@@ -42,6 +43,10 @@ class Change:
     def remove(self, kind: Kind, name: str) -> None:
         """Let the data plane run without this resource from now on."""
         self.resources[kind, name] = None
+
+    def when_numbered(self, tell: Callable[[int], object]) -> None:
+        """Call ``tell``, still in the transaction, with the number in force after the change."""
+        self.tellers.append(tell)
 
     def audit(
         self, action: str, subject: str, *, app: str = "", detail: Mapping[str, Any] | None = None
@@ -72,6 +77,8 @@ class Publisher:
         self._database = database
         self._clock = clock
         self.on_published = on_published
+        # May add to a change before it is numbered.
+        self.amend: Callable[[Change], None] = lambda _: None
         self._changed_at: dict[ResourceKey, int] = {}
         self._snapshot = self._load()
         if not self._snapshot.number:
@@ -94,10 +101,13 @@ class Publisher:
             with self._database.write() as connection:
                 change = Change(connection, actor, now)
                 yield change
+                self.amend(change)
                 delta = self._delta(change)
                 if delta is not None:
                     change.number = delta.end
                     self._store(connection, delta, reason)
+                for tell in change.tellers:
+                    tell(change.number or self._snapshot.number)
                 for entry in change.entries:
                     connection.execute(
                         sa.insert(tables.audit).values(number=change.number, **entry)

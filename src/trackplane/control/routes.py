@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from trackplane.control import apps, data_operations, live, people, plans, rules, rulesets
+from trackplane.control import (
+    apps,
+    checks,
+    data_operations,
+    datasets,
+    drafts,
+    functions,
+    history,
+    language,
+    live,
+    lookup_tables,
+    people,
+    plans,
+    rules,
+    rulesets,
+    scripts,
+)
 from trackplane.control.operations import Operation
 
 PREFIX: Final = "/api/v1"
@@ -13,7 +29,15 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *people.operations,
     *apps.operations,
     *plans.operations,
+    *datasets.operations,
     *rules.operations,
+    *checks.operations,
+    *drafts.operations,
+    *history.operations,
+    *functions.operations,
+    *lookup_tables.operations,
+    *scripts.operations,
+    *language.operations,
     *rulesets.operations,
     *data_operations.operations,
     *live.operations,

@@ -142,15 +142,27 @@ class RulePreview(Wire):
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
 
 
+class PreviewRow(Wire):
+    """One output: the dataset it goes to, and how many events it stands for."""
+
+    to: str
+    row: dict[str, Any]
+    weight: float
+
+
 class Previewed(Wire):
-    """What one event becomes. ``reason`` says why nothing came of it."""
+    """What one event becomes. ``reason`` says why nothing came of it.
+
+    ``script`` is the script that would be handed the outputs; a preview does not run it.
+    """
 
     event: str
     id: str
     app: str
     input: dict[str, Any]
     outcome: Literal["output", "not_matched", "dropped", "failed"]
-    outputs: list[dict[str, Any]]
+    outputs: list[PreviewRow]
+    script: str = ""
     code: str = ""
     reason: str = ""
 

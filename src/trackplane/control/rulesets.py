@@ -7,11 +7,42 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from trackplane.control import tables, wire
+from trackplane.control import rule_wire, tables, wire
 from trackplane.control.operations import Call, Operations
+from trackplane.control.paging import page
 from trackplane.control.problems import NotFoundError
+from trackplane.control.restoring import restore
 
 operations: Final = Operations("rulesets")
+
+
+@operations.add("GET", "/rulesets")
+def list_rulesets(call: Call, query: wire.Paging) -> rule_wire.Rulesets:
+    """List the published numbers, newest first."""
+    table = tables.rulesets
+    visible = _visible(call)
+
+    def entry(row: sa.Row[Any]) -> rule_wire.RulesetEntry:
+        return rule_wire.RulesetEntry(
+            number=row.number,
+            published_at=row.published_at,
+            reason=row.reason if call.actor.everywhere else "",
+            changed=[key for key in row.changed if visible(key)],
+            removed=[key for key in row.removed if visible(key)],
+            effective_ms=call.platform.nodes.effective_ms(row.number),
+        )
+
+    with call.platform.database.read() as connection:
+        items, cursor = page(
+            connection, sa.select(table), table.c.number, query, entry, newest_first=True
+        )
+    return rule_wire.Rulesets(items=items, next=cursor)
+
+
+@operations.add("POST", "/rulesets/rollback", role="developer")
+def roll_back_ruleset(call: Call, body: rule_wire.RulesetRollback) -> rule_wire.RulesetRolledBack:
+    """Put all rules in force again as they were under a number: a new number, old content."""
+    return restore(call, body)
 
 
 @operations.add("GET", "/rulesets/current")

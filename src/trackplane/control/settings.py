@@ -5,6 +5,28 @@ from __future__ import annotations
 import msgspec
 
 
+class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rule may cost before an admin has to accept it; 0 is no limit.
+
+    Attributes:
+        warn_share: share of a limit from which a rule is warned about.
+        max_cost: sum of the cost classes of what a rule calls.
+        max_fan_out: rows that one event becomes.
+        max_rules_on_events: rules that read the same event.
+        max_rows_per_day: rows put out a day.
+        max_bytes_per_day: bytes put out a day.
+        max_cpu_s_per_day: CPU seconds a day, estimated.
+    """
+
+    warn_share: float = 0.5
+    max_cost: int = 2_000
+    max_fan_out: int = 1_000
+    max_rules_on_events: int = 100_000
+    max_rows_per_day: int = 2_000_000_000
+    max_bytes_per_day: int = 1_000_000_000_000
+    max_cpu_s_per_day: int = 86_400
+
+
 class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the control plane listens and what it keeps.
 
@@ -27,3 +49,4 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     query_timeout_ms: int = 60_000
     live_buffer: int = 1_000
     replay_wait_ms: int = 5_000
+    budget: BudgetSettings = BudgetSettings()

@@ -31,6 +31,21 @@ class Wire(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Base of what travels: unknown fields are refused."""
 
 
+class Conflict(Wire):
+    """Two changes of one text: ``theirs`` is in force or saved under ``etag``, ``yours`` is not.
+
+    ``base`` is what both were made from, if it is still known; ``merged`` has both changes, None where
+    they touch the same lines.
+    """
+
+    theirs: str
+    author: str
+    yours: str
+    base: str | None
+    merged: str | None
+    etag: str
+
+
 class Problem(Wire, omit_defaults=True):
     """An error (RFC 9457). ``findings`` lists everything that is wrong, with places."""
 
@@ -42,6 +57,7 @@ class Problem(Wire, omit_defaults=True):
     hint: str | None = None
     retryable: bool = False
     findings: tuple[Finding, ...] = ()
+    conflict: Conflict | None = None
 
 
 class Paging(Wire):
@@ -241,7 +257,7 @@ class EventDetail(Wire):
     spec: EventSpec
 
 
-# --- datasets and rules
+# --- datasets
 
 
 class DatasetSource(Wire):
@@ -268,69 +284,6 @@ class Datasets(Wire):
 
     items: list[Dataset]
     next: str | None
-
-
-class RuleSource(Wire):
-    """A rule's YAML text."""
-
-    source: Source
-
-
-class Rule(Wire):
-    """A rule. A quarantined one runs nowhere; ``message`` says why."""
-
-    rule: str
-    version: int
-    source: str
-    apps: list[str]
-    to: str
-    owner: str
-    status: Literal["published", "quarantined"]
-    message: str
-    updated_at: int
-    updated_by: str
-    etag: str
-    number: int = 0
-    warnings: list[Finding] = []
-
-
-class Rules(Wire):
-    """A page of rules by name."""
-
-    items: list[Rule]
-    next: str | None
-
-
-class RuleCheck(Wire):
-    """Whether a rule could be published, and all that is wrong with it, its tests included."""
-
-    ok: bool
-    rule: str
-    findings: list[Finding]
-
-
-class RuleVersion(Wire):
-    """One version of a rule."""
-
-    rule: str
-    version: int
-    source: str
-    action: Literal["published", "deleted", "quarantined"]
-    created_at: int
-    created_by: str
-
-
-class RuleVersions(Wire):
-    """A page of versions, newest first."""
-
-    items: list[RuleVersion]
-    next: str | None
-
-
-class RuleQuery(Paging):
-    """Rules of one app, or all."""
-
-    app: Word = ""
 
 
 class Removed(Wire):

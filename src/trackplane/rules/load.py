@@ -19,7 +19,7 @@ from trackplane.rules.reader import Reader, load_all, only
 from trackplane.rules.source import Excerpt, RuleSource, RuleTest
 from trackplane.rules.yaml import line_of
 
-_RULE_KEYS: Final = (
+RULE_KEYS: Final = (
     "rule", "from", "apps", "env", "where", "do", *ACTION_KEYS, "to", "on_error", "owner",
     "description", "tests",
 )  # fmt: skip
@@ -148,7 +148,7 @@ _PLAN_TYPES: Final = {
 
 class _RuleReader(Reader[RuleSource]):
     what = "rule"
-    keys = _RULE_KEYS
+    keys = RULE_KEYS
 
     def _unknown(self, name: str, key: yaml.Node) -> None:
         if name in LATER_ACTIONS:
