@@ -43,7 +43,8 @@ LOAD: Final = "rule_script_load"
 CIRCUIT: Final = "rule_script_circuit"
 OUTPUT: Final = "rule_script_output"
 _PROBE: Final = 10  # events that try a script whose circuit was open
-_LEAST_S: Final = 0.2  # a part of a searched batch gets its share of the time, at least this
+_LEAST_S: Final = 0.2  # what a part of a searched batch gets at least
+_MARGIN: Final = 5.0  # how often the time of good batches a part of a searched one gets
 
 
 class ScriptFailure(msgspec.Struct, frozen=True):
@@ -192,6 +193,7 @@ class _Slot:
         self._loaded = text
         self._circuit = Circuit(settings)
         self._counts = Counts()
+        self._slowest_s = 0.0
         self._closed = False
 
     @property
@@ -239,6 +241,7 @@ class _Slot:
             self._end()
             self._loaded = self.text
             self._circuit = Circuit(self._settings)  # another text, another chance
+            self._slowest_s = 0.0
         elif self._runner is not None and self._runner.cpu_s > self._settings.recycle_cpu_s:
             self._end()
 
@@ -276,8 +279,10 @@ class _Slot:
         return results + (self._batch(spawner, rest, patience) if rest else [])
 
     def _batch(self, spawner: Spawner, rows: Sequence[bytes], patience: Patience) -> list[Result]:
+        started = time.monotonic()
         results = self._try(spawner, rows, self._loaded.wall_ms / 1000)
         if not isinstance(results, ScriptFailure):
+            self._slowest_s = max(self._slowest_s, time.monotonic() - started)
             self._circuit.succeeded()
             return results
         if results.code in (LOAD, REFUSED):
@@ -310,8 +315,11 @@ class _Slot:
         return found
 
     def _wall_s(self, events: int) -> float:
+        """Return the time for a part: its share, or less where good batches took much less."""
         whole = self._loaded.wall_ms / 1000
-        return min(whole, max(_LEAST_S, whole * events / self._settings.batch_events))
+        share = whole * events / self._settings.batch_events
+        known = _MARGIN * self._slowest_s if self._slowest_s else whole
+        return min(whole, max(_LEAST_S, min(share, known)))
 
     def _try(
         self, spawner: Spawner, rows: Sequence[bytes], wall_s: float

@@ -26,7 +26,13 @@ from trackplane.scripts.allowed import ABSENT_BUILTINS, ENTRIES, MODULES, PARENT
 
 FILE: Final = "<script>"
 HEADER: Final = struct.Struct(">II")
-_CODECS: Final = ("ascii", "latin-1", "utf-8", "utf-16", "utf-32", "cp1252", "idna", "punycode")
+_CODECS: Final = (
+    *("ascii", "latin-1", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"),
+    *("utf-32-le", "utf-32-be", "cp1252", "gb18030", "shift_jis", "idna", "punycode"),
+    *("hex", "base64", "unicode_escape", "raw_unicode_escape"),
+)
+# What modules of the standard library import while a script calls them, under its import.
+_INNER: Final = frozenset({"time", "_strptime"})
 # What scripts have no use for and attackers do: out of reach of a plain ``sys.modules``.
 _HIDDEN: Final = ("ctypes", "_ctypes", "pyseccomp", "socket", "_socket", "subprocess", "select")
 _READ: Final = 1 << 20
@@ -138,6 +144,8 @@ def _import(
     fromlist: tuple[str, ...] | None = (),
     level: int = 0,
 ) -> types.ModuleType:
+    if name in _INNER:
+        return builtins.__import__(name, globals, locals, fromlist or (), 0)
     if level or (name not in MODULES and not (fromlist and name in PARENTS)):
         raise ImportError(f"a script may not import {name}")
     for part in fromlist or ():
