@@ -37,6 +37,7 @@ from trackplane.queue.disk import DiskQueue
 from trackplane.queue.settings import DiskQueueSettings
 from trackplane.replay import TOPIC as REPLAY_TOPIC
 from trackplane.runtime.embedded import ProcessSpec, Supervisor, SupervisorSettings
+from trackplane.secret_files import SecretFolder
 from trackplane.worker.settings import WorkerSettings
 
 DATA_VERSION: Final = 1
@@ -164,6 +165,9 @@ class Application:
             )
         return queue
 
+    def _secrets(self) -> SecretFolder:
+        return SecretFolder(Path(self.settings.secrets_folder or self.data / "secrets"))
+
     def _source(self, node: str, kind: str) -> ConfigurationSource:
         settings = self.settings.discovery
         cache = self.data / "cache" / f"{node}.lastgood"
@@ -285,7 +289,7 @@ class Application:
         from trackplane.worker.replays import Replays
         from trackplane.worker.rules import RulesStage
         from trackplane.worker.shadows import Shadows
-        from trackplane.worker.sinks import SinkConsumers, Surroundings, read_secret
+        from trackplane.worker.sinks import SinkConsumers, Surroundings
 
         settings = self.settings.worker
         queue = self._queue()
@@ -338,7 +342,7 @@ class Application:
                 lanes=lanes,
                 plugins=sink_plugins(),
                 folder=self.data / "sinks",
-                secret=read_secret(Path(self.settings.secrets_folder or self.data / "secrets")),
+                secret=self._secrets().read,
                 member=name,
                 worker=settings,
                 lake=self.settings.lake,
@@ -369,6 +373,8 @@ class Application:
             ConfigurationError: another supervisor runs on this data folder.
         """
         lock = _take_lock(self.data / "up.lock")
+        if not self.settings.secrets_folder:
+            self._secrets().make_default()
         arguments = ("--config", str(config)) if config is not None else ()
         specs = [
             ProcessSpec(name="control", arguments=("control", *arguments)),

@@ -16,10 +16,11 @@ from trackplane.lake.settings import RawStoreSettings
 from trackplane.queue import TopicSpec
 from trackplane.queue.disk import DiskQueue
 from trackplane.rules import ir
+from trackplane.secret_files import SecretFolder
 from trackplane.sinks import RowsRefusedError, Sink, SinkError, SinkPlugin
 from trackplane.sinks.file import FilePlugin
 from trackplane.worker.settings import WorkerSettings
-from trackplane.worker.sinks import SinkConsumers, Surroundings, read_secret
+from trackplane.worker.sinks import SinkConsumers, Surroundings
 
 LANES = [("events.p2", 0), ("events.p2", 1)]
 NOW = 1_795_376_614_990
@@ -69,7 +70,7 @@ class Platform:
             lanes=LANES,
             plugins={"receiver": self.receiver, "file": FilePlugin()},
             folder=self.files,
-            secret=read_secret(folder / "secrets"),
+            secret=SecretFolder(folder / "secrets").read,
             member="worker-1",
             worker=WorkerSettings(flush_ms=10, poll_ms=5),
             lake=RawStoreSettings(),

@@ -61,7 +61,7 @@ class SinkContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a sink is opened with.
 
     ``folder`` is its own, made when it is first used; ``secret`` reads a file of the folder of
-    secrets by its name and raises ``SinkOptionsError`` where there is none; ``partitions`` are those
+    secrets by its name and raises a ``TrackplaneError`` where there is none; ``partitions`` are those
     of the lanes, in a fixed order.
     """
 

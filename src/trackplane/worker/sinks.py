@@ -24,7 +24,7 @@ from trackplane.lake.manifest import Manifest
 from trackplane.lake.settings import RawStoreSettings
 from trackplane.queue import Queue
 from trackplane.rules.ir import Dataset, decode_dataset
-from trackplane.sinks import Partition, Sink, SinkContext, SinkOptionsError
+from trackplane.sinks import Partition, Sink, SinkContext
 from trackplane.sinks.commit import DeadLetters, SinkCommitter, SinkStatistics
 from trackplane.sinks.plugins import Plugins, plugin_of
 from trackplane.worker.configuration import WorkerConfiguration
@@ -215,21 +215,3 @@ class Everyone(ConfigurationConsumer):
         for consumer in self._consumers:
             rejected |= await consumer.apply(snapshot, delta)
         return rejected
-
-
-def read_secret(folder: Path) -> Callable[[str], bytes]:
-    """Return what reads a file of the folder of secrets by its name."""
-
-    def secret(name: str) -> bytes:
-        path = folder / name
-        if not name or name != path.name or name.startswith("."):
-            raise SinkOptionsError(f"{name!r} is no name of a secret", hint="the name of a file")
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise SinkOptionsError(
-                f"there is no secret {name!r}",
-                hint="put it as a file into the folder of secrets, readable by the worker alone",
-            ) from error
-
-    return secret
