@@ -101,6 +101,15 @@ class Directory:
                 weights[start + index] = weight
         return weights
 
+    @cached_property
+    def length(self) -> _Numbers:
+        """Return each event's bytes as an array."""
+        return self._joined([frame.length for frame in self.frames])
+
+    def size(self, numbers: Sequence[int]) -> int:
+        """Return the bytes of some events."""
+        return int(self.length[numbers].sum())
+
     # --- lists, for generated code ----------------------------------------------------------------
 
     @cached_property

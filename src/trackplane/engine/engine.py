@@ -13,26 +13,30 @@ from typing import Final
 import msgspec
 import structlog
 
+from trackplane.engine.bucket import Bucket
 from trackplane.engine.decoding import Decoded
 from trackplane.engine.demand import Mode
 from trackplane.engine.generate import Runner
 from trackplane.engine.intake import Intake, Mask
 from trackplane.engine.outputs import INTERNAL, UNREADABLE, Batch, DatasetRows, Outputs
-from trackplane.engine.ruleset import Bucket, Ruleset
+from trackplane.engine.ruleset import Ruleset
 from trackplane.frame import Frame
 from trackplane.rules.ir import Rule
 
 __all__ = ["INTERNAL", "UNREADABLE", "DatasetRows", "Engine", "Outputs", "Statistics"]
 
 _SAMPLE: Final = 16  # one batch in so many is timed
+_MOST_TRIED: Final = 10_000
 _log = structlog.get_logger(__name__)
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """Counts since the start.
 
-    ``decoded`` of ``events`` had a candidate rule. ``spent_ns`` estimates a rule's time, each rule of
-    a bucket taking an equal share, from one batch in 16; empty where the engine has no clock.
+    ``decoded`` of ``events`` had a candidate rule. By rule: ``matched`` events whose filter was TRUE,
+    ``output`` rows and ``written`` their bytes, ``failed`` (event, rule) pairs, ``read`` the bytes of
+    the events it was tried on. ``spent_ns`` estimates a rule's time, each rule of a bucket taking an
+    equal share, from one batch in 16; empty where the engine has no clock.
     """
 
     ruleset: int
@@ -44,7 +48,18 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     output: Mapping[str, int]
     failed: Mapping[str, int]
     written: Mapping[str, int]
+    read: Mapping[str, int]
     spent_ns: Mapping[str, int] = {}
+
+
+class _Tried:
+    """What a bucket's rules were tried on: bytes, and ns where it was timed."""
+
+    __slots__ = ("bucket", "ns", "size")
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+        self.size = self.ns = 0
 
 
 class Engine:
@@ -66,11 +81,16 @@ class Engine:
         self._output: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
         self._written: Counter[str] = Counter()
+        self._read: Counter[str] = Counter()
         self._spent_ns: Counter[str] = Counter()
+        self._tried: dict[int, _Tried] = {}
+        self._tried_under = self.ruleset
 
     def statistics(self) -> Statistics:
         """Return what was done so far."""
         ruleset = self.ruleset
+        read, spent_ns = self._read.copy(), self._spent_ns.copy()
+        _share(self._tried.copy(), read, spent_ns)
         return Statistics(
             ruleset=ruleset.number,
             rules=len(ruleset),
@@ -81,35 +101,50 @@ class Engine:
             output=dict(self._output),
             failed=dict(self._failed),
             written=dict(self._written),
-            spent_ns=dict(self._spent_ns),
+            read=dict(read),
+            spent_ns=dict(spent_ns),
         )
 
     def process(self, items: Iterable[tuple[Frame, Mask | None]]) -> Outputs:
         """Run the ruleset over the events that their mask keeps (None: all of them)."""
         ruleset = self.ruleset
         outputs = Outputs(ruleset.number)
-        intake = Intake(ruleset, outputs)
+        intake = Intake(ruleset, outputs, sampled=self._batches % _SAMPLE == 1)
         events = 0
         for frame, keep in items:
             intake.add(frame, keep)
             events += len(frame)
+        if ruleset is not self._tried_under or len(self._tried) > _MOST_TRIED:
+            # Its buckets, and with them the ruleset before, may be forgotten.
+            before, self._tried, self._tried_under = self._tried, {}, ruleset
+            _share(before, self._read, self._spent_ns)
         batch = Batch(intake.directory)
         clock = self._clock if self._batches % _SAMPLE == 0 else None
         for bucket, mode, decoded in intake.buckets():
             self._decoded += len(decoded)
+            tried = self._tried.get(id(bucket))
+            if tried is None:
+                tried = self._tried[id(bucket)] = _Tried(bucket)
+            tried.size += intake.directory.size(decoded.numbers)
             start = clock() if clock else 0
             _run(bucket, mode, decoded, batch, outputs)
             if clock:
-                share = (clock() - start) * _SAMPLE // len(bucket.rules)
-                self._spent_ns.update({rule.name: share for rule in bucket.rules})
+                tried.ns += (clock() - start) * _SAMPLE
         outputs.collect(batch)
         self._batches += 1
         self._events += events
-        self._matched.update(outputs.matched)
-        self._output.update(outputs.output)
-        self._failed.update(outputs.failed)
-        self._written.update(outputs.written)
+        outputs.add_to(self._matched, self._output, self._failed, self._written)
         return outputs
+
+
+def _share(tried: Mapping[int, _Tried], read: Counter[str], spent_ns: Counter[str]) -> None:
+    """Add what buckets' rules were tried on, and their equal shares of the time."""
+    for each in tried.values():
+        share = each.ns // max(len(each.bucket.rules), 1)
+        for rule in each.bucket.rules:
+            read[rule.name] += each.size
+            if share:
+                spent_ns[rule.name] += share
 
 
 def _run(bucket: Bucket, mode: Mode, events: Decoded, batch: Batch, outputs: Outputs) -> None:
@@ -130,7 +165,7 @@ def _run_alone(
 ) -> None:
     """Run a rule over each event alone; whatever it raises is that pair's failure."""
     before = batch.mark()
-    runner = Runner([rule], bucket.demand)
+    runner = Runner([rule], bucket.demand, bucket.environment)
     try:
         runner(mode, events, batch)
     except Exception:  # noqa: BLE001

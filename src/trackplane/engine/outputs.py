@@ -24,6 +24,7 @@ __all__ = ["Batch", "DatasetRows", "Found", "Outputs", "ScriptRows"]
 
 UNREADABLE: Final = "rule_unreadable"
 INTERNAL: Final = "rule_internal"
+CANARY: Final = "~canary"
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError)
 
 
@@ -46,10 +47,11 @@ class Batch:
     """What generated code writes to.
 
     ``found`` is by (dataset, script, or "" for none), ``failed`` is (rule, code, event's number),
-    ``matched`` the rule of each event whose filter was TRUE, ``rates`` by which a rule samples.
+    ``matched`` the rule of each event whose filter was TRUE, ``rates`` by which a rule samples;
+    ``canary``: some of the rules are canaries.
     """
 
-    __slots__ = ("directory", "failed", "found", "matched", "rates")
+    __slots__ = ("canary", "directory", "failed", "found", "matched", "rates")
 
     def __init__(self, directory: Directory) -> None:
         self.directory = directory
@@ -57,6 +59,7 @@ class Batch:
         self.failed: list[tuple[str, str, int]] = []
         self.matched: list[str] = []
         self.rates: dict[str, tuple[float, ...]] = {}
+        self.canary = False
 
     def to(self, target: str, script: str = "") -> Found:
         """Return where rows for a dataset go, perhaps by way of a script."""
@@ -85,7 +88,8 @@ class Outputs:
 
     Counts are by rule: ``matched`` events whose filter was TRUE, ``output`` rows, ``failed``
     (event, rule) pairs or items of one, ``written`` bytes of rows. A row for a script is counted
-    when the script has answered.
+    when the script has answered. A canary ``r~canary`` is counted by that name; its rows and dirty
+    events are those of ``r``.
     """
 
     def __init__(self, number: int = 0) -> None:
@@ -97,6 +101,21 @@ class Outputs:
         self.output: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.written: Counter[str] = Counter()
+        self._totals: tuple[Counter[str], Counter[str], Counter[str]] | None = None
+
+    def add_to(
+        self,
+        matched: Counter[str],
+        output: Counter[str],
+        failed: Counter[str],
+        written: Counter[str],
+    ) -> None:
+        """Add the counts to totals; what scripts answer later is added to them too."""
+        matched.update(self.matched)
+        output.update(self.output)
+        failed.update(self.failed)
+        written.update(self.written)
+        self._totals = (output, failed, written)
 
     def collect(self, batch: Batch) -> None:
         """Add what rules found: rows become bytes, failures dirty events."""
@@ -105,22 +124,26 @@ class Outputs:
         for rule, code, number in batch.failed:
             self.fail(rule, code, "", directory, number)
         for (target, script), found in batch.found.items():
-            data, numbers, rules = self._encoded(found, directory)
+            data, numbers, counted = self._encoded(found, directory)
             if not data:
                 continue
+            rules = [rule.removesuffix(CANARY) for rule in counted] if batch.canary else counted
+            rates = batch.rates
+            sampled = [rates.get(rule, ()) for rule in counted] if rates else None
             if script:
                 waiting = self.scripts.get(script)
                 if waiting is None:
                     waiting = self.scripts[script] = ScriptRows(directory)
-                waiting.add(directory, numbers, data, rules, batch.rates)
+                waiting.add(directory, numbers, data, rules, sampled)
                 waiting.number += numbers
+                waiting.counted += counted
                 waiting.target += [target] * len(data)
                 continue
             rows = self.rows.get(target)
             if rows is None:
                 rows = self.rows[target] = DatasetRows()
-            rows.add(directory, numbers, data, rules, batch.rates)
-            self._count(rules, data)
+            rows.add(directory, numbers, data, rules, sampled)
+            self._count(counted, data)
 
     def answered(self, script: str, row: int, data: Sequence[bytes]) -> None:
         """Put out what a script made of a row that waited for it: JSON objects without line breaks."""
@@ -130,12 +153,12 @@ class Outputs:
         if rows is None:
             rows = self.rows[target] = DatasetRows()
         rows.take(waiting, row, data)
-        self._count([waiting.rule[row]] * len(data), data)
+        self._count([waiting.counted[row]] * len(data), data)
 
     def refused(self, script: str, row: int, code: str, message: str) -> None:
         """Make a row that a script failed on a dirty event of its rule."""
         waiting = self.scripts[script]
-        self.fail(waiting.rule[row], code, message, waiting.directory, waiting.number[row])
+        self.fail(waiting.counted[row], code, message, waiting.directory, waiting.number[row])
 
     def fail(self, rule: str, code: str, message: str, directory: Directory, number: int) -> None:
         """Add a failure of (event, rule)."""
@@ -143,6 +166,9 @@ class Outputs:
         upload_number = int(frame.upload[index])
         upload = frame.uploads[upload_number]
         self.failed[rule] += 1
+        if self._totals is not None:
+            self._totals[1][rule] += 1
+        rule = rule.removesuffix(CANARY)
         self.dirty.append(
             DirtyEvent(
                 app=upload.app,
@@ -167,6 +193,10 @@ class Outputs:
         for rule, size in zip(rules, map(len, data), strict=True):
             written[rule] += size
         self.output.update(rules)
+        if self._totals is not None:
+            self._totals[0].update(rules)
+            for rule, size in zip(rules, map(len, data), strict=True):
+                self._totals[2][rule] += size
 
     def _encoded(
         self, found: Found, directory: Directory

@@ -16,6 +16,7 @@ import msgspec
 from trackplane.engine import values
 from trackplane.engine.demand import fits_struct
 from trackplane.engine.expressions import Expressions
+from trackplane.engine.outputs import CANARY
 from trackplane.engine.renaming import with_paths
 from trackplane.engine.rows import GONE, KEEP
 from trackplane.engine.source import GenerateError, Source, Value
@@ -60,6 +61,8 @@ class Pipeline:
         """
         matched = self._source.first("matched", "batch.matched.append")
         self._source.line(f"{matched}({self._name})")
+        if self._rule.name.endswith(CANARY):
+            self._source.first("batch.canary", "True")
         self._actions(self._rule.actions)
         if self._exploded:
             self._expressions.hang_up(self._exploded)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -58,7 +57,7 @@ class DatasetRows:
 
     def extend(self, other: DatasetRows) -> None:
         """Add all rows of another."""
-        for name in self.__slots__:
+        for name in DatasetRows.__slots__:
             getattr(self, name).extend(getattr(other, name))
 
     def add(
@@ -67,9 +66,9 @@ class DatasetRows:
         numbers: Sequence[int],
         data: Iterable[bytes],
         rules: Sequence[str],
-        rates: Mapping[str, Sequence[float]] = MappingProxyType({}),
+        rates: Sequence[Sequence[float]] | None = None,
     ) -> None:
-        """Add rows of events, given by their numbers, and of rules, some of which sample."""
+        """Add rows of events, given by their numbers; ``rates``: each was sampled by these."""
         self.data.extend(data)
         self.rule.extend(rules)
         uploads = picked(directory.uploads, directory.upload[numbers].tolist())
@@ -80,29 +79,32 @@ class DatasetRows:
         self.at.frombytes(directory.at_ms[numbers].tobytes())
         self.server.frombytes(directory.received_ms[numbers].tobytes())
         weight = directory.weight[numbers]
-        if rates:
-            for row, rule in enumerate(rules):
-                for rate in rates.get(rule, ()):
-                    weight[row] /= rate
+        for row, some in enumerate(rates or ()):
+            for rate in some:
+                weight[row] /= rate
         self.weight.frombytes(weight.tobytes())
 
     def take(self, other: DatasetRows, row: int, data: Sequence[bytes]) -> None:
         """Add rows that another's row became: they come from where it came from."""
-        for name in self.__slots__:
+        for name in DatasetRows.__slots__:
             if name != "data":
                 getattr(self, name).extend([getattr(other, name)[row]] * len(data))
         self.data.extend(data)
 
 
 class ScriptRows(DatasetRows):
-    """Rows that wait for a script: ``data`` is what it is given, ``target`` where its answer goes."""
+    """Rows that wait for a script: ``data`` is what it is given, ``target`` where its answer goes.
 
-    __slots__ = ("directory", "number", "target")
+    ``counted`` is the rule with the suffix of a canary, ``number`` the event's in ``directory``.
+    """
+
+    __slots__ = ("counted", "directory", "number", "target")
 
     def __init__(self, directory: Directory) -> None:
         super().__init__()
         self.directory = directory
         self.number: list[int] = []
+        self.counted: list[str] = []
         self.target: list[str] = []
 
 
