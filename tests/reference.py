@@ -6,6 +6,7 @@ definition. ``tests/docs`` holds the committed pages equal to what is made here.
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ import typer
 from trackplane.app import Settings
 from trackplane.cli import app
 from trackplane.config import FREE_VARIABLES, Setting, settings_of
+from trackplane.rules.functions import Function
+from trackplane.rules.library.catalog import BUILT_IN
 
 DOCS = Path(__file__).parents[1] / "docs"
 MADE = "<!-- Made by `make docs`; change the code's own texts instead. -->"
@@ -40,6 +43,25 @@ Each setting can also be given by an environment variable, which wins over the f
 An unknown setting or variable is an error that names the nearest known one; all findings come at
 once, and nothing starts. Settings are read once, at the start of a process. A name says its unit:
 `_ms` milliseconds, `_s` seconds, `_days` days, `_bytes` bytes, `_mb` MiB.
+"""
+FUNCTIONS_HEAD = f"""\
+# Functions
+
+{MADE}
+
+Every function and operator of the rule language, with its overloads and examples. What they do with
+NULL, failures, numbers out of range and Unicode is in [semantics.md](../spec/rules/semantics.md); an
+example's result stands behind `#` as JSON.
+
+- *takes*: `T` is one type, the same each time; `any` every type; `array` every array; `…` repeats the
+  one before it; `literal` must be a constant.
+- *can be NULL*: the result can be NULL though no argument is. If an argument is NULL or failed, so is
+  the result, unless the function's text says otherwise.
+- *can fail*: `input` fails on ordinary events and must stand in a `try_`; `edge` fails only at the ends
+  of a range.
+- *Cost* is in units of about 30 ns of one core for one event.
+
+Installed packages may add functions of their own.
 """
 CLI_HEAD = f"""\
 # Command line
@@ -66,7 +88,41 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "configuration.md": configuration(),
         DOCS / "cli.md": command_line(),
+        DOCS / "functions.md": functions(),
     }
+
+
+# --- functions of the rule language ---------------------------------------------------------------
+
+
+def functions() -> str:
+    """Return the page of all functions and operators that come with Trackplane."""
+    groups: dict[str, list[Function]] = {}
+    for function in BUILT_IN:
+        groups.setdefault(function.group, []).append(function)
+    parts = [FUNCTIONS_HEAD]
+    for group, members in groups.items():
+        parts.append(f"## {group}\n")
+        parts += [_function(function) for function in members]
+    return "\n".join(parts)
+
+
+def _function(function: Function) -> str:
+    title = f"`{function.sign}` ({function.name})" if function.sign else f"`{function.name}`"
+    lines = [f"### {title}\n", f"{function.doc}\n"]
+    rows = []
+    for signature in function.signatures:
+        null = "yes" if signature.null else ""
+        fails = "" if signature.failure == "never" else signature.failure
+        rows.append([f"`{', '.join(signature.args)}`", f"`{signature.result}`", null, fails])
+    lines.append(_table(["takes", "gives", "can be NULL", "can fail"], rows))
+    shown = []
+    for text, value in function.examples:
+        written = "NULL" if value is None else json.dumps(value, ensure_ascii=False)
+        shown.append(f"{text}  # {written}")
+    lines.append("```python\n" + "\n".join(shown) + "\n```\n")
+    lines.append(f"Cost {function.cost}.\n")
+    return "\n".join(lines)
 
 
 # --- settings -------------------------------------------------------------------------------------

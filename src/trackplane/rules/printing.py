@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import keyword
 from typing import Final
 
 from trackplane.rules.functions import FUNCTIONS
-from trackplane.rules.ir import Call, Expression, Literal, Path
+from trackplane.rules.ir import Call, Each, Expression, Item, Literal, Path
 
 
 def text_of(expression: Expression) -> str:
@@ -26,12 +27,38 @@ def _text(expression: Expression, outer: int) -> str:
             return f"timestamp({expression.value})"
         return repr(expression.value)
     if isinstance(expression, Path):
-        text = expression.root or str(expression.parts[0])
-        for part in expression.parts if expression.root else ():
-            plain = isinstance(part, str) and part.isidentifier()
-            text += f".{part}" if plain else f"[{part!r}]"
-        return text
+        if not expression.root:
+            return str(expression.parts[0])
+        return expression.root + _steps(expression.parts)
+    if isinstance(expression, Item):
+        return expression.name + _steps(expression.parts)
+    if isinstance(expression, Each):
+        return _each_text(expression)
     return _call_text(expression, outer)
+
+
+def _steps(parts: tuple[str | int, ...]) -> str:
+    text = ""
+    for part in parts:
+        plain = isinstance(part, str) and part.isidentifier() and not keyword.iskeyword(part)
+        text += f".{part}" if plain else f"[{part!r}]"
+    return text
+
+
+def _filters(array: Each, each: Each) -> bool:
+    """Say whether an array is filtered in the comprehension that reads it."""
+    return (array.function, array.name) == ("filter", each.name) and each.function != "filter"
+
+
+def _each_text(each: Each) -> str:
+    body, array, condition = _text(each.body, 1), each.array, ""
+    if isinstance(array, Each) and _filters(array, each):
+        condition = f" if {_text(array.body, 1)}"
+        array = array.array
+    if each.function == "filter":
+        body, condition = each.name, f" if {body}"
+    loop = f"{body} for {each.name} in {_text(array, 1)}{condition}"
+    return f"{each.function}({loop})" if each.function in ("any", "all") else f"[{loop}]"
 
 
 def _call_text(call: Call, outer: int) -> str:

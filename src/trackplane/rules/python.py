@@ -9,12 +9,13 @@ import ast
 import io
 import re
 import tokenize
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Literal
 
 from trackplane.errors import Finding, did_you_mean
 from trackplane.rules.functions import ALIASES, FUNCTIONS
 from trackplane.rules.source import Excerpt
-from trackplane.rules.syntax import Access, Apply, Broken, Constant, Node
+from trackplane.rules.syntax import Access, Apply, Broken, Constant, ForEach, Node
 from trackplane.rules.values import INT64_MAX
 
 MAX_TEXT: Final = 8_000  # characters of an expression
@@ -24,7 +25,6 @@ MAX_STRING: Final = 1_000  # characters of a constant
 MAX_LIST: Final = 1_000  # items of an in-list
 
 ROOTS: Final = ("id", "event", "who", "when", "where", "how", "what", "meta")
-CALLABLE: Final = tuple(f.name for f in FUNCTIONS.values() if f.sign is None)
 
 _BINARY: Final = {
     ast.Add: "add",
@@ -41,6 +41,7 @@ _COMPARE: Final = {
     ast.Gt: "gt",
     ast.GtE: "ge",
 }
+Quantifier = Literal["any", "all", "filter", "map"]
 _CONSTANTS: Final = {"true": "True", "false": "False", "null": "None", "nil": "None"}
 _BAD_ESCAPE: Final = re.compile(r"\\[^\n\\'\"abfnrtvxuUN0-7]")
 
@@ -49,10 +50,8 @@ _REFUSED: Final[dict[type[ast.AST], tuple[str, str]]] = {
     ast.JoinedStr: ("f-strings", "use concat(…) or +"),
     ast.Lambda: ("lambdas", "write the expression itself"),
     ast.NamedExpr: ("assignments", "write the expression twice"),
-    ast.ListComp: ("comprehensions", "rules read one value at a time"),
-    ast.SetComp: ("comprehensions", "rules read one value at a time"),
-    ast.DictComp: ("comprehensions", "rules read one value at a time"),
-    ast.GeneratorExp: ("comprehensions", "rules read one value at a time"),
+    ast.SetComp: ("comprehensions", "write a list: [x.a for x in what.items]"),
+    ast.DictComp: ("comprehensions", "write a list: [x.a for x in what.items]"),
     ast.Await: ("await", "rules do not wait"),
     ast.Yield: ("yield", "a rule has one output"),
     ast.Dict: ("dictionaries", "select the columns one by one"),
@@ -64,19 +63,26 @@ _REFUSED: Final[dict[type[ast.AST], tuple[str, str]]] = {
 }
 
 
-def parse(excerpt: Excerpt) -> tuple[Node, list[Finding]]:
+def parse(
+    excerpt: Excerpt, names: Iterable[str] = (), functions: Iterable[str] = ()
+) -> tuple[Node, list[Finding]]:
     """Return an expression's syntax tree and everything that is wrong with its form.
+
+    ``names`` are what the expression may read besides the event: the item of an ``explode`` before,
+    the parameters of a user function. ``functions`` are the user functions it may call.
 
     >>> parse(Excerpt.of("what.n > 1"))[0].function
     'gt'
     """
-    reader = _Reader(excerpt)
+    reader = _Reader(excerpt, names, functions)
     return reader.read(), reader.findings
 
 
 class _Reader:
-    def __init__(self, excerpt: Excerpt) -> None:
+    def __init__(self, excerpt: Excerpt, names: Iterable[str], functions: Iterable[str]) -> None:
         self.excerpt = excerpt
+        self._functions = functions
+        self._local = list(names)
         self.findings: list[Finding] = []
         self._nodes = 0
         self._shift = 0
@@ -172,6 +178,8 @@ class _Reader:
                 return Apply("if_", args, start, end)
             case ast.Call():
                 return self._call(node, here, depth)
+            case ast.ListComp() | ast.GeneratorExp():
+                return self._each(node, "map", here, depth)
         what, hint = _REFUSED.get(type(node), (type(node).__name__, None))
         return self._fail(here, "rule_syntax", f"{what} are not in the rule language", hint)
 
@@ -247,8 +255,8 @@ class _Reader:
 
     def _in(self, first: Node, right: ast.expr, here: Node, depth: int) -> Node:
         if not isinstance(right, ast.Tuple | ast.List | ast.Set):
-            hint = 'write x in ("a", "b"); for a part of a text contains(text, part)'
-            return self._fail(here, "rule_syntax", "`in` needs a list of literals", hint)
+            whole = self._node(right, depth + 1)
+            return Apply("contains", (whole, first), here.start, here.end)
         if len(right.elts) > MAX_LIST:
             message = f"a list of {len(right.elts)} items; the limit is {MAX_LIST}"
             return self._fail(here, "rule_limit", message)
@@ -262,7 +270,7 @@ class _Reader:
     def _call(self, node: ast.Call, here: Node, depth: int) -> Node:
         if isinstance(node.func, ast.Attribute):
             name = ALIASES.get(node.func.attr, node.func.attr)
-            known = name in CALLABLE
+            known = _is_callable(name)
             hint = f"write {name}({ast.unparse(node.func.value)}, …)" if known else None
             return self._fail(here, "rule_syntax", "methods are not in the rule language", hint)
         if not isinstance(node.func, ast.Name):
@@ -270,17 +278,74 @@ class _Reader:
         name = node.func.id
         name = "length" if name == "len" else name
         name_end = self._span(node.func)[1]
+        if name in ("any", "all"):
+            return self._item_test("any" if name == "any" else "all", node, here, depth)
         args = tuple(self._node(argument, depth + 1) for argument in node.args)
         if node.keywords:
             hint = "give the arguments by position"
             self._fail(here, "rule_syntax", "named arguments are not in the rule language", hint)
-        if name not in CALLABLE:
+        if not _is_callable(name) and name not in self._functions:
             hint = f"did you mean '{ALIASES[name]}'?" if name in ALIASES else None
-            hint = hint or did_you_mean(name, CALLABLE)
+            hint = hint or did_you_mean(name, [*filter(_is_callable, FUNCTIONS), *self._functions])
             place = Broken(here.start, name_end)
             self._fail(place, "rule_function", f"there is no function {name!r}", hint)
             return here
         return Apply(name, args, here.start, here.end, name_end)
+
+    def _item_test(self, name: Quantifier, node: ast.Call, here: Node, depth: int) -> Node:
+        """Read ``any(…)`` and ``all(…)``: of a comprehension, or of an array of bools."""
+        if len(node.args) != 1 or node.keywords:
+            hint = f"write {name}(x.price > 1.0 for x in what.items)"
+            return self._fail(here, "rule_syntax", f"{name} takes one array or comprehension", hint)
+        argument = node.args[0]
+        if isinstance(argument, ast.ListComp | ast.GeneratorExp):
+            return self._each(argument, name, here, depth)
+        array = self._node(argument, depth + 1)
+        start, end = here.start, here.end
+        item = Access(self._fresh(), (), (), start, end)
+        return ForEach(name, array, item.root, item, start, end)
+
+    def _fresh(self) -> str:
+        name, count = "item", 1
+        while name in self._local:
+            count += 1
+            name = f"item{count}"
+        return name
+
+    def _each(
+        self, node: ast.ListComp | ast.GeneratorExp, function: Quantifier, here: Node, depth: int
+    ) -> Node:
+        """Read ``body for x in array if condition``; the condition filters first."""
+        start, end = here.start, here.end
+        if len(node.generators) > 1:
+            hint = "flatten the arrays first, or nest: any(any(… for y in x.a) for x in what.b)"
+            return self._fail(here, "rule_syntax", "two `for` in one comprehension", hint)
+        loop = node.generators[0]
+        if loop.is_async or not isinstance(loop.target, ast.Name):
+            hint = "write for x in …"
+            return self._fail(here, "rule_syntax", "the item needs one plain name", hint)
+        name = loop.target.id
+        if name in self._local or name in ROOTS or not name.isascii():
+            place = Broken(*self._span(loop.target))
+            hint = "call the item otherwise, in ASCII letters"
+            return self._fail(place, "rule_name", f"the name {name!r} is taken or not plain", hint)
+        array = self._node(loop.iter, depth + 1)
+        self._local.append(name)
+        conditions = tuple(self._node(test, depth + 1) for test in loop.ifs)
+        body = self._node(node.elt, depth + 1)
+        self._local.remove(name)
+        if conditions:
+            test = conditions[0]
+            if len(conditions) > 1:
+                test = Apply("and", conditions, conditions[0].start, conditions[-1].end)
+            array = ForEach("filter", array, name, test, start, end)
+            if (
+                function == "map"
+                and isinstance(body, Access)
+                and (body.root, body.parts) == (name, ())
+            ):
+                return array
+        return ForEach(function, array, name, body, start, end)
 
     def _access(self, node: ast.expr, here: Node) -> Node:
         parts: list[str | int] = []
@@ -310,16 +375,20 @@ class _Reader:
             if isinstance(parts[index], str) and self.excerpt.text[end - 1] != "]":
                 # As written: Python would have normalised the name (NFKC).
                 parts[index] = self.excerpt.text[before:end].lstrip(" \t\r\n.)")
-        if node.id not in ROOTS:
+        if node.id not in ROOTS and node.id not in self._local:
             hint = (
                 f"write {_CONSTANTS[node.id]}"
                 if node.id in _CONSTANTS
-                else did_you_mean(node.id, ROOTS)
+                else did_you_mean(node.id, (*ROOTS, *self._local))
                 or "a text needs quotes; a property its namespace, such as what.price"
             )
             place = Broken(here.start, root_end)
             return self._fail(place, "rule_name", f"there is no name {node.id!r}", hint)
         return Access(node.id, tuple(parts), tuple(ends), here.start, here.end)
+
+
+def _is_callable(name: str) -> bool:
+    return name in FUNCTIONS and FUNCTIONS[name].sign is None
 
 
 def _syntax_hint(line: str) -> str | None:

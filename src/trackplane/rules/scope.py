@@ -37,6 +37,7 @@ _SCALARS: Final = {
     "object": "object",
     "json": "json",
 }
+_PLANNED: Final = {kind: name for name, kind in _SCALARS.items() if kind != "object"}
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -48,11 +49,15 @@ class Unknown(msgspec.Struct, frozen=True):
     hint: str | None = None
 
 
+Shapes = tuple[Property, ...]  # what the plans say of one value: of each event and variant
+
+
 class Resolved(msgspec.Struct, frozen=True):
-    """A typed path, and the property path it reads (down to the first array, map or json)."""
+    """A typed path, the property path it reads (down to the first array, map or json), its shapes."""
 
     path: Path
     reads: str
+    shapes: Shapes = ()
 
 
 class Scope:
@@ -80,12 +85,23 @@ class Scope:
             shapes = [Property(type=(built_in,))]  # type: ignore[arg-type]
         return self._agreed(root, parts, shapes)
 
+    def resolve_below(
+        self, shapes: Shapes, parts: tuple[str | int, ...]
+    ) -> tuple[Type, Shapes] | Unknown:
+        """Type a path below a value, such as an array's item; return its shapes too."""
+        return _walk_down(shapes, parts, 0)
+
     def _resolved(
-        self, root: str, parts: tuple[str | int, ...], type_: Type, reads: str
+        self,
+        root: str,
+        parts: tuple[str | int, ...],
+        type_: Type,
+        reads: str,
+        shapes: Shapes = (),
     ) -> Resolved:
         name = ".".join(str(part) for part in (root, *parts) if part != "")
         path = Path(cast("Root", root), parts, type_, name not in STAMPED)
-        return Resolved(path, reads)
+        return Resolved(path, reads, shapes)
 
     def _shapes(self, root: str, name: str) -> Iterator[Property]:
         for spec in self._specs or ():
@@ -113,31 +129,56 @@ class Scope:
     def _agreed(
         self, root: str, parts: tuple[str | int, ...], shapes: list[Property]
     ) -> Resolved | Unknown:
-        """Walk all shapes down the path together; they must agree in the end."""
-        reads, open_ = f"{root}.{parts[0]}", True
-        current: list[Property] = shapes
-        for index, part in enumerate(parts[1:], start=1):
-            after: list[Property] = []
-            faults: list[Unknown] = []
-            for shape in current:
-                below = _below(shape, part, index)
-                if isinstance(below, Unknown):
-                    faults.append(below)
-                else:
-                    after.append(below)
-            if not after:
-                return faults[0]
-            open_ = open_ and all(shape.type == ("object",) for shape in current)
-            if open_ and isinstance(part, str):
-                reads += f".{part}"
-            current = after
-        types = {_type_of(shape) for shape in current}
-        if len(types) > 1:
-            each = ", ".join(sorted(str(type_) for type_ in types))
-            hint = "name fewer events, or make the plan agree"
-            message = f"its type differs between the events or variants named: {each}"
-            return Unknown("rule_type", message, len(parts) - 1, hint)
-        return self._resolved(root, parts, types.pop(), reads)
+        found = _walk_down(tuple(shapes), parts[1:], 1)
+        if isinstance(found, Unknown):
+            return found
+        reads, current = f"{root}.{parts[0]}", tuple(shapes)
+        for part in parts[1:]:
+            if any(shape.type != ("object",) for shape in current) or not isinstance(part, str):
+                break
+            reads += f".{part}"
+            below = [_below(shape, part, 0) for shape in current]
+            current = tuple(shape for shape in below if isinstance(shape, Property))
+        type_, last = found
+        return self._resolved(root, parts, type_, reads, last)
+
+
+def items_of(shapes: Shapes) -> Shapes:
+    """Return the shapes of the items of an array."""
+    return tuple(
+        (shape.items if shape.type == ("array",) else None) or _ANYTHING for shape in shapes
+    )
+
+
+def shapes_of(type_: Type) -> Shapes:
+    """Return the shapes of a computed value, of which only the type is known."""
+    item = None if type_.item is None else shapes_of(type_.item)[0]
+    kind = type_.kind
+    if kind == "array":
+        return (Property(type=("array",), items=item),)
+    if kind == "map":
+        return (Property(type=("map",), values=item),)
+    return (Property(type=(_PLANNED.get(kind, "json"),)),)  # type: ignore[arg-type]
+
+
+def _walk_down(
+    shapes: Shapes, parts: tuple[str | int, ...], first: int
+) -> tuple[Type, Shapes] | Unknown:
+    """Walk all shapes down the path together; they must agree in the end."""
+    current = shapes
+    for index, part in enumerate(parts, start=first):
+        below = [_below(shape, part, index) for shape in current]
+        after = tuple(shape for shape in below if isinstance(shape, Property))
+        if not after:
+            return next(shape for shape in below if isinstance(shape, Unknown))
+        current = after
+    types = {_type_of(shape) for shape in current}
+    if len(types) > 1:
+        each = ", ".join(sorted(str(type_) for type_ in types))
+        hint = "name fewer events, or make the plan agree"
+        message = f"its type differs between the events or variants named: {each}"
+        return Unknown("rule_type", message, first + len(parts) - 1, hint)
+    return types.pop(), current
 
 
 _ANYTHING: Final = Property(type=("json",))

@@ -3,35 +3,74 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
-import re2
-
 from trackplane.errors import Finding
-from trackplane.rules import reference
-from trackplane.rules.functions import FUNCTIONS, Failure, Function, Signature
-from trackplane.rules.ir import BOOL, FLOAT64, INT64, NULL, STRING, Call, Expression, Literal, Type
-from trackplane.rules.scope import Scope, Unknown
+from trackplane.rules import inline, reference
+from trackplane.rules.definitions import Definitions
+from trackplane.rules.functions import FUNCTIONS, FailureClass, Function, Signature, match
+from trackplane.rules.inline import Functions
+from trackplane.rules.ir import (
+    BOOL,
+    FLOAT64,
+    INT64,
+    NULL,
+    STRING,
+    Call,
+    Each,
+    Expression,
+    Item,
+    Literal,
+    Type,
+)
+from trackplane.rules.library import BindError, Environment
+from trackplane.rules.scope import Scope, Shapes, Unknown, items_of, shapes_of
 from trackplane.rules.source import Excerpt
-from trackplane.rules.syntax import Access, Apply, Broken, Constant, Node
+from trackplane.rules.syntax import Access, Apply, Broken, Constant, ForEach, Node
 from trackplane.rules.values import INT64_MAX
 
+EACH_COST: Final = 20  # an array of some ten items
 _NEVER_NULL: Final = ("is_null",)
 _FOLDED: Final = ("int", "float", "string", "timestamp")
-_SILENT: Final = re2.Options()
-_SILENT.log_errors = False
 
 
 class Typer:
-    """Types the expressions of one rule; ``findings``, ``reads`` and ``functions`` add up."""
+    """Types the expressions of one rule; ``findings``, ``reads`` and ``functions`` add up.
 
-    def __init__(self, scope: Scope) -> None:
+    ``known`` is what the nodes have: keys, tables, a geo database (None: take any for granted).
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        definitions: Definitions | None = None,
+        *,
+        functions: Functions | None = None,
+    ) -> None:
         self.scope = scope
+        self.definitions = definitions or Definitions()
+        self.user = functions or Functions(self.definitions)
+        self.environment = Environment.of(definitions)
+        self.uses: set[str] = set()
         self.findings: list[Finding] = []
         self.reads: set[str] = set()
         self.functions: set[str] = set()
         self.cost = 0
+        self.items: dict[str, Shapes] = {}  # of the items that may be read now, by name
+        self.shapes: dict[Expression, Shapes] = {}
+
+    def shapes_of(self, expression: Expression) -> Shapes:
+        """Return what is known of a typed expression's value."""
+        return self.shapes.get(expression) or shapes_of(expression.type)
+
+    @contextmanager
+    def item(self, name: str, array: Expression) -> Iterator[None]:
+        """Let expressions read the items of a typed array under a name, for a while."""
+        self.items[name] = items_of(self.shapes_of(array))
+        yield
+        del self.items[name]
 
     def type(self, excerpt: Excerpt, node: Node, *, guarded: bool = False) -> Expression | None:
         """Return the typed expression, or None where something was found.
@@ -60,6 +99,8 @@ class _Walk:
                 return self._access(node)
             case Apply():
                 return self._apply(node, guarded=guarded)
+            case ForEach():
+                return self._each(node, guarded=guarded)
 
     def _constant(self, node: Constant) -> Expression | None:
         value = node.value
@@ -75,16 +116,98 @@ class _Walk:
         return Literal(value, FLOAT64 if isinstance(value, float) else STRING)
 
     def _access(self, node: Access) -> Expression | None:
+        if node.root in self._typer.items:
+            return self._item(node)
         found = self._scope.resolve(node.root, node.parts)
         if isinstance(found, Unknown):
-            end = node.ends[found.part] if node.ends else node.end
-            message = f"{node.text}: {found.message}" if found.part else found.message
-            self._find(found.code, message, node.start, end, found.hint)
+            self._unknown(node, found)
             return None
         self._typer.reads.add(found.reads)
+        self._typer.shapes[found.path] = found.shapes
         return found.path
 
+    def _item(self, node: Access) -> Expression | None:
+        found = self._scope.resolve_below(self._typer.items[node.root], node.parts)
+        if isinstance(found, Unknown):
+            self._unknown(node, found)
+            return None
+        item = Item(node.root, node.parts, found[0])
+        self._typer.shapes[item] = found[1]
+        return item
+
+    def _unknown(self, node: Access, found: Unknown) -> None:
+        end = node.ends[found.part] if found.part < len(node.ends) else node.end
+        message = f"{node.text}: {found.message}" if found.part else found.message
+        self._find(found.code, message, node.start, end, found.hint)
+
+    def _each(self, node: ForEach, *, guarded: bool) -> Expression | None:
+        array = self.visit(node.array, guarded=guarded)
+        if array is None:
+            return None
+        if array.type.kind != "array":
+            message = f"{self._text(node.array)} is {array.type}, not an array"
+            self._find("rule_type", message, node.array.start, node.array.end)
+            return None
+        with self._typer.item(node.name, array):
+            body = self.visit(node.body, guarded=guarded)
+        if body is None:
+            return None
+        self._typer.cost += EACH_COST
+        if node.function == "map":
+            type_ = Type("array", body.type)
+            return Each(node.function, array, node.name, body, type_, array.nullable)
+        if body.type != BOOL:
+            message = f"{self._text(node.body)} is {body.type}; a test of items is bool"
+            self._find("rule_type", message, node.body.start, node.body.end)
+            return None
+        if node.function == "filter":
+            each = Each("filter", array, node.name, body, array.type, array.nullable)
+            self._typer.shapes[each] = self._typer.shapes_of(array)
+            return each
+        nullable = array.nullable or body.nullable
+        return Each(node.function, array, node.name, body, BOOL, nullable)
+
+    def _user(self, node: Apply, *, guarded: bool) -> Expression | None:
+        """Type the call of a user function: its body, with these arguments."""
+        name = node.function
+        args = [self.visit(argument, guarded=guarded) for argument in node.args]
+        function = self._typer.user.typed(name)
+        end = node.end if node.name_end is None else node.name_end
+        if isinstance(function, tuple):
+            self._find("rule_function", f"the function {name!r} is wrong", node.start, end)
+            self._typer.findings += function
+            return None
+        given = [argument for argument in args if argument is not None]
+        if len(given) < len(args):
+            return None
+        types = [type_ for _, type_ in function.parameters]
+        fitting = len(types) == len(given) and all(
+            argument.type in (type_, NULL)
+            or (argument.type.kind == type_.kind and None in (argument.type.item, type_.item))
+            for argument, type_ in zip(given, types, strict=True)
+        )
+        if not fitting:
+            kinds = ", ".join(str(argument.type) for argument in given)
+            takes = ", ".join(f"{name}: {type_}" for name, type_ in function.parameters)
+            message = f"{name}() does not take ({kinds}); it takes ({takes})"
+            self._find("rule_type", message, node.start, node.end)
+            return None
+        if function.can_fail and not guarded:
+            hint = f"write try_({self._text(node)}, …) with what to take instead"
+            message = f"{name}() can fail on ordinary events"
+            self._find("rule_unguarded", message, node.start, node.end, hint)
+        self._typer.functions |= function.functions
+        self._typer.uses |= function.uses
+        self._typer.cost += function.cost
+        try:
+            return inline.call(function, tuple(given))
+        except inline.InlineError as error:
+            self._find("rule_limit", str(error), node.start, node.end)
+            return None
+
     def _apply(self, node: Apply, *, guarded: bool) -> Expression | None:
+        if node.function in self._typer.user:
+            return self._user(node, guarded=guarded)
         function = FUNCTIONS[node.function]
         visited = [
             self.visit(argument, guarded=guarded or (node.function == "try_" and index == 0))
@@ -93,13 +216,17 @@ class _Walk:
         args = [argument for argument in visited if argument is not None]
         if len(args) < len(visited):
             return None
-        signature = _match(function, [argument.type for argument in args])
-        if signature is None:
+        found = match(function, args)
+        if found is None:
             self._mismatch(node, function, args)
             return None
+        signature, result = found
         if not self._special(node, args):
             return None
-        folded = self._fold(node, function, signature, args)
+        call = self._bound(node, function, args, result)
+        if call is None:
+            return None
+        folded = self._fold(node, signature, call)
         if not isinstance(folded, Call):
             return folded
         failure = _failure(node.function, signature, args)
@@ -125,35 +252,36 @@ class _Walk:
                     message = "`in` takes literals other than None"
                     self._find("rule_syntax", message, written.start, written.end, hint)
                     return False
-        if node.function == "matches":
-            pattern, written = args[1], node.args[1]
-            if not isinstance(pattern, Literal):
-                message = "the pattern must be a literal"
-                self._find("rule_pattern", message, written.start, written.end)
-                return False
-            try:
-                re2.compile(pattern.value, _SILENT)
-            except re2.error as error:
-                reason = error.args[0] if error.args else ""
-                reason = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
-                message = f"not an RE2 pattern: {reason}"
-                self._find("rule_pattern", message, written.start, written.end)
-                return False
         return True
 
-    def _fold(
-        self, node: Apply, function: Function, signature: Signature, args: list[Expression]
-    ) -> Expression | None:
+    def _bound(
+        self, node: Apply, function: Function, args: Sequence[Expression], result: Type
+    ) -> Call | None:
+        """Return the call with its result's type; check what literals say by preparing it."""
+        environment = self._typer.environment
+        try:
+            if function.typed is not None:
+                result = function.typed(args, environment)
+            call = Call(function.name, tuple(args), result)
+            if function.make is not None:
+                function.make(call, environment)
+        except BindError as error:
+            written = node.args[min(error.argument, len(node.args) - 1)]
+            self._find(error.reason, error.message, written.start, written.end, error.hint)
+            return None
+        return call
+
+    def _fold(self, node: Apply, signature: Signature, call: Call) -> Expression | None:
         """Return the call; or, of a cast of a literal, its value."""
-        result = _result(function, signature, args)
-        call = Call(node.function, tuple(args), result, _nullable(node.function, args))
-        if node.function not in _FOLDED or not isinstance(args[0], Literal):
+        nullable = _nullable(node.function, call.args) or signature.null
+        call = Call(call.function, call.args, call.type, nullable)
+        if node.function not in _FOLDED or not isinstance(call.args[0], Literal):
             return call
         value = reference.evaluate(call, {})
         if isinstance(value, reference.RuleFailure):
             self._find(value.code, f"this always fails: {value.message}", node.start, node.end)
             return None
-        return Literal(value, result)
+        return Literal(value, call.type)
 
     def _mismatch(self, node: Apply, function: Function, args: Sequence[Expression]) -> None:
         kinds = [argument.type for argument in args]
@@ -190,32 +318,6 @@ class _Walk:
         return None
 
 
-def _match(function: Function, kinds: Sequence[Type]) -> Signature | None:
-    """Return the signature that takes these types, or None."""
-    for signature in function.signatures:
-        wanted = list(signature.args)
-        if wanted[-1] == "…":
-            wanted[-1:] = [wanted[-2]] * (len(kinds) - len(wanted) + 1)
-        if len(wanted) != len(kinds):
-            continue
-        generic = [kind for kind, want in zip(kinds, wanted, strict=True) if want == "T"]
-        if len({kind.kind for kind in generic if kind != NULL}) > 1:
-            continue
-        if all(want in ("any", "T", kind.kind) for kind, want in zip(kinds, wanted, strict=True)):
-            return signature
-    return None
-
-
-def _result(function: Function, signature: Signature, args: Sequence[Expression]) -> Type:
-    if signature.result != "T":
-        return Type(signature.result)  # type: ignore[arg-type]
-    first = 1 if function.name == "if_" else 0
-    kinds = {argument.type for argument in args[first:]} - {NULL}
-    if not kinds:
-        return NULL
-    return kinds.pop() if len(kinds) == 1 else Type(kinds.pop().kind)
-
-
 def _nullable(function: str, args: Sequence[Expression]) -> bool:
     if function in _NEVER_NULL:
         return False
@@ -228,7 +330,7 @@ def _nullable(function: str, args: Sequence[Expression]) -> bool:
     return any(argument.nullable for argument in args)
 
 
-def _failure(function: str, signature: Signature, args: Sequence[Expression]) -> Failure:
+def _failure(function: str, signature: Signature, args: Sequence[Expression]) -> FailureClass:
     if function in ("div", "mod"):
         divisor = args[1]
         if isinstance(divisor, Literal) and isinstance(divisor.value, int | float):

@@ -22,9 +22,46 @@ import msgspec
 from trackplane.event import JsonObject
 from trackplane.plan.model import EventSpec, Property
 from trackplane.rules.check import check_expression
-from trackplane.rules.ir import Expression
+from trackplane.rules.definitions import Definitions
+from trackplane.rules.functions import FUNCTIONS
+from trackplane.rules.ir import Expression, LookupTable
+from trackplane.rules.library import Environment
 from trackplane.rules.reference import RuleFailure
 from trackplane.rules.source import Excerpt
+
+_PLACES: dict[str, dict[str, Any]] = {
+    "81.2.69.142": {
+        "city": {"names": {"en": "London"}},
+        "continent": {"code": "EU", "names": {"en": "Europe"}},
+        "country": {"iso_code": "GB", "names": {"en": "United Kingdom"}},
+        "location": {"latitude": 51.5142, "longitude": -0.0931, "time_zone": "Europe/London"},
+        "postal": {"code": "EC2V"},
+        "subdivisions": [{"iso_code": "ENG", "names": {"en": "England"}}],
+    },
+    "2001:218::1": {"country": {"iso_code": "JP", "names": {"en": "Japan"}}},
+}
+# What the cases' functions need: a key, a table, a geo database of two addresses.
+ENVIRONMENT = Environment(
+    keys={"default": b"0123456789abcdef0123456789abcdef"},
+    geo=_PLACES.get,
+    tables={
+        "countries": LookupTable(
+            name="countries",
+            key="string",
+            columns={"region": "string", "population": "int64"},
+            rows={"DE": ("Europe", 83_000_000), "JP": ("Asia", 124_000_000), "AQ": (None, 0)},
+        ),
+        "shops": LookupTable(
+            name="shops",
+            key="int64",
+            columns={"city": "string", "open": "bool", "area": "float64"},
+            rows={"1": ("Bonn", True, 120.5), "-2": ("Jena", False, 80.0)},
+        ),
+    },
+)
+DEFINITIONS = Definitions(
+    tables=ENVIRONMENT.tables or {}, keys=frozenset({"default"}), has_geo=True
+)
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +113,9 @@ def load_cases(folder: Path) -> list[Case]:
         }
         event["when"] = {"server": 0, "at": 0, **(event.get("when") or {})}
         for case in written.cases:
-            expression = check_expression(Excerpt.of(case.expr, path.name), [spec], guarded=True)
+            expression = check_expression(
+                Excerpt.of(case.expr, path.name), [spec], guarded=True, definitions=DEFINITIONS
+            )
             found.append(
                 Case(
                     file=path.name,
@@ -87,6 +126,29 @@ def load_cases(folder: Path) -> list[Case]:
                 )
             )
     return found
+
+
+def example_cases() -> list[Case]:
+    """Return the examples of the functions' descriptions as cases."""
+    event = {
+        "id": "1",
+        "event": "e",
+        "when": {"server": 0, "at": 0},
+        "meta": {"app": "a", "env": "prod", "grade": "P2", "revision": 1, "weight": 1.0},
+    }
+    return [
+        Case(
+            file="examples",
+            text=text,
+            expression=check_expression(
+                Excerpt.of(text), None, guarded=True, definitions=DEFINITIONS
+            ),
+            event=event,
+            result=result,
+        )
+        for function in FUNCTIONS.values()
+        for text, result in function.examples
+    ]
 
 
 def spec_of(types: Mapping[str, Any], *, app: str = "a", event: str = "e") -> EventSpec:
