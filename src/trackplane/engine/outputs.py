@@ -147,6 +147,8 @@ class Outputs:
 
     def answered(self, script: str, row: int, data: Sequence[bytes]) -> None:
         """Put out what a script made of a row that waited for it: JSON objects without line breaks."""
+        if not data:
+            return
         waiting = self.scripts[script]
         target = waiting.target[row]
         rows = self.rows.get(target)
