@@ -43,7 +43,7 @@ _COMPARE: Final = {
 }
 Quantifier = Literal["any", "all", "filter", "map"]
 _CONSTANTS: Final = {"true": "True", "false": "False", "null": "None", "nil": "None"}
-_BAD_ESCAPE: Final = re.compile(r"\\[^\n\\'\"abfnrtvxuUN0-7]")
+_BAD_ESCAPE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\[^\n\\'\"abfnrtvxuUN0-7]")
 
 # What Python has and the language has not -> what to say, and what to do instead.
 _REFUSED: Final[dict[type[ast.AST], tuple[str, str]]] = {
