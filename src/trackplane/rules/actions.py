@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Final
 
-import msgspec
-
 from trackplane.errors import Finding, did_you_mean
 from trackplane.event import NAMESPACES
 from trackplane.rules import desugar, python
@@ -360,7 +358,13 @@ class Pipeline:
             if reason is not None:
                 self._find(text, "rule_action", *reason)
                 continue
+            known = len(self._typer.findings)
             value = self._typer.type(place, node, guarded=self._guarded)
+            for index in range(known, len(self._typer.findings)):
+                about = self._typer.findings[index]
+                if about.code in ("rule_argument", "rule_key"):  # of the method or the key
+                    moved = text.finding(about.code, about.message, hint=about.hint)
+                    self._typer.findings[index] = moved
             if value is not None:
                 found.append(Assignment(*to, value, skip_null=True))
         changed = self._changed(found)
@@ -397,8 +401,3 @@ def cast_hint(wanted: str, excerpt: Excerpt, given: Type) -> str | None:
     name = function.get(wanted)
     takes = {s.args[0] for s in FUNCTIONS[name].signatures} if name is not None else set()
     return f"write {name}({' '.join(excerpt.text.split())})" if given.kind in takes else None
-
-
-def copied(source: RuleSource, **changes: object) -> RuleSource:
-    """Return a rule's source with other fields."""
-    return msgspec.structs.replace(source, **changes)

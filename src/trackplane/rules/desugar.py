@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from trackplane.errors import did_you_mean
-from trackplane.rules.functions import FUNCTIONS
 from trackplane.rules.ir import STRING, Call, Expression, Literal, Path, Type
 from trackplane.rules.pipeline import TAGS
 from trackplane.rules.source import Excerpt
@@ -43,8 +41,3 @@ def tagged(tags: Expression, label: str, when: Expression) -> Expression:
     """
     type_ = Type("array", STRING)
     return Call("tag", (tags, Literal(label, STRING), when), type_)
-
-
-def near(name: str) -> str | None:
-    """Return a hint where a function's name is misspelt."""
-    return did_you_mean(name, FUNCTIONS)
