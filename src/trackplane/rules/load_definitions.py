@@ -6,7 +6,7 @@ import ast
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, cast
 
 import msgspec
@@ -16,6 +16,7 @@ from trackplane.errors import did_you_mean
 from trackplane.rules.inline import MAX_PARAMETERS, type_of
 from trackplane.rules.ir import COLUMN_TYPES, ColumnType, LookupTable, ScriptText, UserFunction
 from trackplane.rules.reader import Reader, load_all, only
+from trackplane.rules.script_modules import ABSENT_BUILTINS, ENTRIES, MODULES, PARENTS
 from trackplane.rules.source import Excerpt, RuleError
 from trackplane.rules.values import (
     parse_float64,
@@ -366,6 +367,26 @@ _PARSE: Final[dict[str, Callable[[str], Cell]]] = {
 }
 
 
+def _forbidden(tree: ast.Module) -> Iterator[tuple[int, int, str, str]]:
+    """Return what a script names and no script has: line, column (bytes), message, hint."""
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Name) and node.id in ABSENT_BUILTINS:
+            yield node.lineno, node.col_offset, f"a script has no {node.id}", ""
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            names = [module]
+            if module in PARENTS and module not in MODULES:
+                names = [f"{module}.{alias.name}" for alias in node.names]
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for name in names:
+                if name not in MODULES:
+                    hint = did_you_mean(name, MODULES) or f"there are {', '.join(sorted(MODULES))}"
+                    yield node.lineno, node.col_offset, f"a script may not import {name}", hint
+
+
 class _ScriptReader(Reader[ScriptText]):
     what = "script"
     keys = ("script", "text", "limits", "owner", "description")
@@ -407,9 +428,7 @@ class _ScriptReader(Reader[ScriptText]):
             self.document.findings.append(place.finding("rule_limit", message, 0, 1))
             return
         defined = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
-        entries = [
-            each for name, each in defined.items() if name in ("transform", "transform_batch")
-        ]
+        entries = [each for name, each in defined.items() if name in ENTRIES]
         if not entries:
             hint = did_you_mean("transform", defined) or "write def transform(event): …"
             message = "the script defines neither transform nor transform_batch"
@@ -419,6 +438,12 @@ class _ScriptReader(Reader[ScriptText]):
             if taken - len(entry.args.defaults) > 1 or (taken == 0 and not entry.args.vararg):
                 message = f"{entry.name} takes one argument"
                 self.document.findings.append(place.finding("script_entry", message, 0, 1))
+        lines = text.split("\n")
+        for line, column, message, hint in sorted(_forbidden(tree)):
+            before = lines[line - 1].encode()[:column].decode()
+            start = sum(len(above) + 1 for above in lines[: line - 1]) + len(before)
+            found = place.finding("script_name", message, start, start + 1, hint=hint or None)
+            self.document.findings.append(found)
 
     def _limits(self) -> dict[str, int]:
         node = self.nodes.get("limits")

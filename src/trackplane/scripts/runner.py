@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
-from trackplane.scripts.allowed import ABSENT_BUILTINS, ENTRIES, MODULES, PARENTS
+from trackplane.rules.script_modules import ABSENT_BUILTINS, ENTRIES, MODULES, PARENTS
 
 FILE: Final = "<script>"
 HEADER: Final = struct.Struct(">II")

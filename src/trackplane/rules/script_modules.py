@@ -1,6 +1,7 @@
 """What a script may import and call. This keeps honest scripts honest; the kernel holds the others.
 
-Read by ``check`` before a script is published and by ``runner`` in the isolated process.
+Read by ``load_definitions`` before a script is published, and by the isolated process that runs it,
+which imports nothing else of this package.
 """
 
 from __future__ import annotations
