@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from trackplane.control import rule_wire, wire
+from trackplane.control.catalog import findings_of
 from trackplane.control.operations import Call, Operations
 from trackplane.control.registry import Registry, Thing
-from trackplane.errors import Finding
+from trackplane.discovery.compile import compile_function
+from trackplane.errors import Finding, InputError
 from trackplane.rules import ir
 from trackplane.rules.definitions import Definitions
-from trackplane.rules.functions import ALIASES, FUNCTIONS
-from trackplane.rules.inline import Functions
 from trackplane.rules.load_definitions import load_function
-from trackplane.rules.source import Excerpt
 
 operations: Final = Operations("functions")
 
@@ -23,19 +22,13 @@ def _load(source: str, file: str, version: int) -> ir.UserFunction:
     return load_function(source, file=file, version=version)
 
 
-def _check(thing: Thing, definitions: Definitions) -> Iterable[Finding]:
-    """Yield what is wrong with a function, among the others as they would be."""
-    assert isinstance(thing, ir.UserFunction)
-    if thing.name in FUNCTIONS or thing.name in ALIASES:
-        yield Finding(
-            code="name",
-            message=f"{thing.name!r} is a function of the language",
-            hint="use another name",
-        )
-        return
-    found = Functions(definitions).check(thing, Excerpt.of(thing.body, f"function {thing.name}"))
-    if isinstance(found, tuple):
-        yield from found
+def _check(source: str, definitions: Definitions) -> Iterable[Finding]:
+    """Return what is wrong with a function among the others, its tests included."""
+    try:
+        compile_function(source, file="function.yaml", definitions=definitions)
+    except InputError as error:
+        return findings_of(error)
+    return ()
 
 
 def _summary(thing: Thing) -> str:

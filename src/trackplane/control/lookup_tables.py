@@ -24,7 +24,7 @@ def _summary(thing: Thing) -> str:
 
 # What else could be wrong is in the rules that look it up: they are compiled again.
 REGISTRY: Final = Registry(
-    kind="table", load=_load, check=lambda _thing, _definitions: (), summary=_summary
+    kind="table", load=_load, check=lambda _source, _definitions: (), summary=_summary
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -16,7 +16,8 @@ from trackplane.control.problems import NotFoundError
 from trackplane.control.publishing import Change
 from trackplane.discovery.compile import CompiledPlan, compile_plan
 from trackplane.errors import Finding, InputError
-from trackplane.plan.model import EventSpec, Text
+from trackplane.plan import compatibility
+from trackplane.plan.model import EventSpec, Plan, Text
 
 operations: Final = Operations("plan")
 
@@ -71,6 +72,7 @@ def check_plan(call: Call, app: wire.Word, body: wire.PlanSource) -> wire.PlanCh
     catalog = Catalog(call.platform.publisher.snapshot)
     added, changed, removed = _difference(catalog, app, plan)
     broken = catalog.broken_by(app, plan.specs, [*added, *changed, *removed])
+    changes = _changes(catalog, app, plan, changed=[*added, *changed, *removed])
     return wire.PlanCheck(
         ok=not broken,
         findings=[*plan.warnings, *(f for findings in broken.values() for f in findings)],
@@ -78,6 +80,8 @@ def check_plan(call: Call, app: wire.Word, body: wire.PlanSource) -> wire.PlanCh
         changed=changed,
         removed=removed,
         broken_rules=sorted(broken),
+        compatibility=_gravest(changes),
+        changes=changes,
     )
 
 
@@ -92,6 +96,7 @@ def put_plan(call: Call, app: wire.Word, body: wire.PlanSource) -> wire.PlanChan
         call.match(str(row.revision))
         catalog = Catalog(call.platform.publisher.snapshot)
         added, changed, removed = _difference(catalog, app, plan)
+        changes = _changes(catalog, app, plan, changed=[*added, *changed, *removed])
         _refuse_if_broken(catalog, app, plan, [*added, *changed, *removed])
         source = objects.put_text(change.connection, body.source)
         tree, hashes = objects.put_tree(change.connection, plan.bodies)
@@ -106,8 +111,9 @@ def put_plan(call: Call, app: wire.Word, body: wire.PlanSource) -> wire.PlanChan
             for event in removed:
                 change.remove("event", f"{app}/{event}")
             put_settings(change, app)
-            detail = {"revision": revision, "message": body.message}
+            detail: dict[str, Any] = {"revision": revision, "message": body.message}
             counts = {"added": len(added), "changed": len(changed), "removed": len(removed)}
+            detail["compatibility"] = _gravest(changes)
             change.audit("plan.update", f"{app}@{revision}", app=app, detail=detail | counts)
     return wire.PlanChanged(
         app=app,
@@ -119,7 +125,42 @@ def put_plan(call: Call, app: wire.Word, body: wire.PlanSource) -> wire.PlanChan
         removed=removed,
         warnings=list(plan.warnings),
         etag=str(revision),
+        compatibility=_gravest(changes),
+        changes=changes,
     )
+
+
+def _changes(
+    catalog: Catalog, app: str, plan: CompiledPlan, *, changed: list[str]
+) -> list[wire.EventChange]:
+    """Return what a plan means for those who read and send, of the events that differ."""
+    held = catalog.bodies_of(app)
+    before = {
+        event: msgspec.json.decode(held[event], type=EventSpec)
+        for event in changed
+        if event in held
+    }
+    after = {event: plan.specs[event] for event in changed if event in plan.specs}
+    return [
+        wire.EventChange(
+            event=change.event,
+            kind=change.kind,
+            compatibility=change.compatibility,
+            reasons=list(change.reasons),
+        )
+        for change in compatibility.diff(Plan(app=app, events=before), Plan(app=app, events=after))
+    ]
+
+
+def _gravest(
+    changes: list[wire.EventChange],
+) -> Literal["same", "additive", "narrowing", "breaking"]:
+    found = {change.compatibility for change in changes}
+    if "breaking" in found:
+        return "breaking"
+    if "narrowing" in found:
+        return "narrowing"
+    return "additive" if found else "same"
 
 
 def _refuse_if_broken(catalog: Catalog, app: str, plan: CompiledPlan, touched: list[str]) -> None:

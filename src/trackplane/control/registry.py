@@ -6,7 +6,8 @@ findings if one of them would break.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -36,16 +37,20 @@ _FIELDS: Final[Mapping[Kind, str]] = {
 }
 
 
+class _Body(msgspec.Struct, frozen=True):
+    body: str = ""
+
+
 class Registry(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of definition.
 
-    ``load`` reads a text into a version; ``check`` gives what else is wrong with it, among the
-    definitions as they would be; ``summary`` is a line about it.
+    ``load`` reads a text into a version; ``check`` gives what else is wrong with the text, among
+    the definitions as they would be; ``summary`` is a line about it.
     """
 
     kind: Kind
     load: Callable[[str, str, int], Thing]
-    check: Callable[[Thing, Definitions], Iterable[Finding]]
+    check: Callable[[str, Definitions], Iterable[Finding]]
     summary: Callable[[Thing], str]
 
     # --- reading
@@ -100,8 +105,11 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
             )
         snapshot = call.platform.publisher.snapshot
         definitions = self._instead(snapshot, thing.name, thing)
-        findings = list(self.check(thing, definitions))
         with call.platform.database.read() as connection:
+            findings = [
+                *self.check(source, definitions),
+                *self._broken_callers(connection, thing.name, definitions),
+            ]
             sources = self.users(connection, thing.name)
         broken = Catalog(snapshot).recompile(sources, definitions).broken if not findings else {}
         visible = sorted(broken) if call.actor.everywhere else []
@@ -167,7 +175,7 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
                     f"the {self.kind} {name!r} is used by {', '.join(sorted(users))}",
                     hint="change the rules first",
                 )
-            callers = self._callers(change.connection, name)
+            callers = sorted(self._callers(change.connection, name))
             if callers:
                 raise ConflictError(f"the function {name!r} is called by {', '.join(callers)}")
             self.remove(change, row)
@@ -198,7 +206,10 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
         version = self._last(change.connection, thing.name) + 1
         thing = self.load(source, f"{self.kind}.yaml", version)
         definitions = self._instead(snapshot, thing.name, thing)
-        findings = list(self.check(thing, definitions))
+        findings = [
+            *self.check(source, definitions),
+            *self._broken_callers(change.connection, thing.name, definitions),
+        ]
         if findings:
             raise InputError(f"the {self.kind} {thing.name!r} is wrong", findings=findings)
         users = self.users(change.connection, thing.name)
@@ -256,18 +267,28 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
         )
         return {row.rule: row.source for row in found}
 
-    def _callers(self, connection: sa.Connection, name: str) -> list[str]:
+    def _callers(self, connection: sa.Connection, name: str) -> dict[str, str]:
+        """Return the texts of the functions that call one, by name."""
         if self.kind != "function":
-            return []
+            return {}
         table = tables.definitions
-        found = connection.execute(
-            sa.select(table.c.name).where(
-                table.c.kind == "function",
-                table.c.name != name,
-                table.c.body.contains(f"{name}(", autoescape=True),
+        rows = connection.execute(
+            sa.select(table.c.name, table.c.source, table.c.body).where(
+                table.c.kind == "function", table.c.name != name
             )
         )
-        return sorted(found.scalars())
+        called = re.compile(rf"\b{re.escape(name)}\s*\(")
+        return {
+            row.name: row.source
+            for row in rows
+            if called.search(msgspec.json.decode(row.body, type=_Body).body)
+        }
+
+    def _broken_callers(
+        self, connection: sa.Connection, name: str, definitions: Definitions
+    ) -> Iterator[Finding]:
+        for source in self._callers(connection, name).values():
+            yield from self.check(source, definitions)
 
     def _instead(self, snapshot: Snapshot, name: str, thing: Thing) -> Definitions:
         """Return the definitions in force with one thing in place of what it was."""

@@ -63,8 +63,8 @@ def restore(call: Call, body: rule_wire.RulesetRollback) -> rule_wire.RulesetRol
             definitions = msgspec.structs.replace(definitions, **{field: held | part.things})
         findings: list[Finding] = []
         for part in changed:
-            for thing in part.things.values():
-                findings += part.registry.check(thing, definitions)
+            for source in part.sources.values():
+                findings += part.registry.check(source, definitions)
         if findings:
             raise InputError("the rules of then no longer check", findings=findings)
         then, held_now = _rules_at(change.connection, body.number), _rules_now(change.connection)

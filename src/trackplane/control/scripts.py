@@ -24,7 +24,7 @@ def _summary(thing: Thing) -> str:
 
 
 REGISTRY: Final = Registry(
-    kind="script", load=_load, check=lambda _thing, _definitions: (), summary=_summary
+    kind="script", load=_load, check=lambda _source, _definitions: (), summary=_summary
 )
 
 

@@ -180,6 +180,15 @@ class Plan(Wire):
     etag: str
 
 
+class EventChange(Wire):
+    """What a change of the plan means for one event; ``reasons`` has the gravest first."""
+
+    event: str
+    kind: Literal["added", "changed", "removed"]
+    compatibility: Literal["additive", "narrowing", "breaking"]
+    reasons: list[str]
+
+
 class PlanCheck(Wire):
     """What a plan would change, and all that is wrong with it."""
 
@@ -189,6 +198,8 @@ class PlanCheck(Wire):
     changed: list[str]
     removed: list[str]
     broken_rules: list[str]
+    compatibility: Literal["same", "additive", "narrowing", "breaking"] = "same"
+    changes: list[EventChange] = []
 
 
 class PlanChanged(Wire):
@@ -203,6 +214,8 @@ class PlanChanged(Wire):
     removed: list[str]
     warnings: list[Finding]
     etag: str
+    compatibility: Literal["same", "additive", "narrowing", "breaking"] = "same"
+    changes: list[EventChange] = []
 
 
 class Revision(Wire):
