@@ -549,13 +549,17 @@ class ExpressionReader:
         self.want("(")
         if name in names.QUANTIFIERS:
             return self._each(word, names.QUANTIFIERS[name])
-        if self.token.upper in ("SELECT", "DISTINCT", "*") or self.token.upper == "ALL":
+        many = self.token.upper in ("DISTINCT", "ALL") and self.peek().upper != "("
+        if many or self.token.upper in ("SELECT", "*"):
             hint = names.FUNCTION_HINTS.get(name, "a rule sees one event")
             message = "aggregates and subqueries are not in the rule language"
             raise self.stop(message, word.start, self.token.end, hint)
         args: list[Node] = []
         while not self.taken(")"):
             if args:
+                if self.token.upper in ("FROM", "FOR", "IN"):
+                    hint = names.FUNCTION_HINTS.get(name, "give the arguments with commas")
+                    raise self.stop("words between arguments", word.start, self.token.end, hint)
                 self.want(",")
             args.append(self.expression())
         if self.token.upper in ("OVER", "FILTER"):
@@ -567,8 +571,9 @@ class ExpressionReader:
         return self._function(word, names.FUNCTION_NAMES.get(name, name), args)
 
     def _function(self, word: Token, name: str, args: list[Node]) -> Node:
-        if name == "substr" and len(args) == 3:
-            args[1] = self._from_zero(args[1])
+        counted = names.COUNTED_FROM_ONE.get(name, len(args))
+        if counted < len(args):
+            args[counted] = self._from_zero(name, args[counted])
         elif not is_callable(name) and name != "mod":
             hint = names.FUNCTION_HINTS.get(name)
             if hint is None and name in ALIASES:
@@ -578,13 +583,13 @@ class ExpressionReader:
             return self.find(message, word.start, word.end, hint, code="rule_function")
         return self._apply(name, args, word.start, word.end)
 
-    def _from_zero(self, start: Node) -> Node:
-        """Return the start of a part of a text counted from 0, as the language does."""
+    def _from_zero(self, name: str, start: Node) -> Node:
+        """Return an argument that SQL counts from 1 as the language does, from 0."""
         if isinstance(start, Constant) and type(start.value) is int:
             if start.value >= 1:
                 return self._made(Constant(start.value - 1, start.start, start.end))
-            hint = "1 is the first character in SQL"
-            return self.find("substr counts from 1", start.start, start.end, hint)
+            hint = "1 is the first in SQL"
+            return self.find(f"{name} counts from 1", start.start, start.end, hint)
         if isinstance(start, Apply) and start.function == "add":
             first, second = start.args
             if isinstance(second, Constant) and second.value == 1 and type(second.value) is int:

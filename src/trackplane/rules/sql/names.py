@@ -51,6 +51,8 @@ FUNCTION_NAMES: Final = {
     "substring": "substr",
     "try": "try_",
 }
+# The argument that counts from 1 in SQL, as everybody expects, and from 0 in the language.
+COUNTED_FROM_ONE: Final = {"substr": 1, "split_part": 2}
 Quantifier = Literal["any", "all", "filter", "map"]
 # Functions of an array and a lambda.
 QUANTIFIERS: Final[dict[str, Quantifier]] = {
@@ -73,15 +75,16 @@ FUNCTION_HINTS: Final = {
     "count": "a rule sees one event",
     "current_date": "there is no now: time is the event's, when.at",
     "exists": "a rule sees one event; for items any_match(what.items, x -> …)",
-    "extract": "there is no EXTRACT; use a function of time, such as date(when.at)",
+    "extract": "write year(when.at), month(…), day(…), hour(…)",
+    "instr": "write position(text, part), which counts from 0",
     "greatest": "write max_(a, b); it is NULL where one of them is",
     "least": "write min_(a, b); it is NULL where one of them is",
     "max": "a rule sees one event; the greater of two is max_(a, b)",
     "min": "a rule sees one event; the lesser of two is min_(a, b)",
     "now": "there is no now: time is the event's, when.at",
-    "position": "write contains(text, part)",
+    "position": "write position(text, part), which counts from 0",
     "row_number": "a rule sees one event",
-    "strpos": "write contains(text, part)",
+    "strpos": "write position(text, part), which counts from 0",
     "sum": "a rule sees one event",
 }
 # Clauses that end a query here: the word -> what is said, and what to do instead.

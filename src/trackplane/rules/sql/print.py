@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from trackplane.rules.sql.names import CASTS, QUANTIFIER_NAMES, is_reserved
+from trackplane.rules.sql.names import CASTS, COUNTED_FROM_ONE, QUANTIFIER_NAMES, is_reserved
 from trackplane.rules.syntax import Access, Apply, Broken, Constant, ForEach, Node
 
 _OR, _AND, _NOT, _COMPARISON, _CONCAT, _SUM, _PRODUCT, _UNARY, _ATOM = range(1, 10)
@@ -101,8 +101,11 @@ def _apply_text(node: Apply) -> tuple[str, int]:
             return _case_text(node), _ATOM
         case "try_" if len(args) == 1 and isinstance(args[0], Apply) and args[0].function in CASTS:
             return f"TRY_{_cast_text(args[0])}", _ATOM
-        case "substr" if len(args) == 3:
-            return f"substr({_text(args[0], 0)}, {_from_one(args[1])}, {_text(args[2], 0)})", _ATOM
+        case "substr" | "split_part" if len(args) > COUNTED_FROM_ONE[node.function]:
+            shown = [_text(argument, 0) for argument in args]
+            counted = COUNTED_FROM_ONE[node.function]
+            shown[counted] = _from_one(args[counted])
+            return f"{node.function}({', '.join(shown)})", _ATOM
         case function if function in CASTS and len(args) == 1:
             return _moment_text(node) or _cast_text(node), _ATOM
         case function if function in _SIGNS:
@@ -149,7 +152,7 @@ def _moment_text(node: Apply) -> str | None:
 
 
 def _from_one(start: Node) -> str:
-    """Return the start of a part of a text counted from 1, as SQL does."""
+    """Return an argument that the language counts from 0 as SQL does, from 1."""
     if isinstance(start, Constant) and type(start.value) is int and 0 <= start.value < 2**62:
         return str(start.value + 1)
     if isinstance(start, Apply) and start.function == "sub":
