@@ -44,6 +44,7 @@ from trackplane.rules.typer import Typer
 MAX_ACTIONS: Final = 50
 MAX_COLUMNS: Final = 200
 MAX_ROUTES: Final = 100
+MAX_TAGS: Final = 20
 EVENT_ID: Final = Path("", ("id",), STRING, nullable=False)
 _ROOTS: Final[dict[str, SetRoot]] = {
     "who": "who", "when": "when", "where": "where", "how": "how", "what": "what",
@@ -101,12 +102,23 @@ class Pipeline:
             self._find(place, "rule_limit", message, "make two rules")
             return []
         self._order(written)
+        bounded = [self._bounded(action) for action in written]  # all, for all findings
+        if not all(bounded):
+            return []
         found: list[Action] = []
         with ExitStack() as stack:
             for action in self._ended(written):
                 found += self._action(action, stack)
         self._targets(found)
         return found
+
+    def _bounded(self, action: WrittenAction) -> bool:
+        limit = MAX_TAGS if action.kind == "tag" else MAX_COLUMNS
+        if len(action.names) <= limit:
+            return True
+        message = f"{action.kind} takes at most {limit} names, this has {len(action.names)}"
+        self._find(action.place, "rule_limit", message, "write several actions")
+        return False
 
     def _order(self, written: tuple[WrittenAction, ...]) -> None:
         for kind in ("explode", "route", "script"):
