@@ -37,6 +37,7 @@ from trackplane.queue.disk import DiskQueue
 from trackplane.queue.settings import DiskQueueSettings
 from trackplane.replay import TOPIC as REPLAY_TOPIC
 from trackplane.runtime.embedded import ProcessSpec, Supervisor, SupervisorSettings
+from trackplane.scripts.settings import ScriptSettings
 from trackplane.secret_files import SecretFolder
 from trackplane.worker.settings import WorkerSettings
 
@@ -86,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lake: RawStoreSettings = RawStoreSettings()
     compaction: CompactionSettings = CompactionSettings()
     query: QuerySettings = QuerySettings()
+    scripts: ScriptSettings = ScriptSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
 
 
@@ -281,6 +283,7 @@ class Application:
         from trackplane.lake.manifest import Manifest
         from trackplane.lake.tables import TableCommitter
         from trackplane.lake.writer import RawStore
+        from trackplane.scripts.pool import ScriptPool
         from trackplane.sinks.plugins import sink_plugins
         from trackplane.worker.configuration import WorkerConfiguration
         from trackplane.worker.consumer import Consumer
@@ -288,6 +291,7 @@ class Application:
         from trackplane.worker.raw import RawStage
         from trackplane.worker.replays import Replays
         from trackplane.worker.rules import RulesStage
+        from trackplane.worker.scripts import Scripts
         from trackplane.worker.shadows import Shadows
         from trackplane.worker.sinks import SinkConsumers, Surroundings
 
@@ -298,6 +302,7 @@ class Application:
         engine = Engine(clock=time.perf_counter_ns)
         shadows = Shadows(clock=wall_clock, timer=time.perf_counter_ns)
         configuration = WorkerConfiguration(engine)
+        scripts = Scripts(ScriptPool(self.settings.scripts, clock=wall_clock))
         store = RawStore(manifest, lake, wall_clock, self.settings.lake)
         tables = TableCommitter(manifest, self.settings.lake)
         lanes = [
@@ -323,12 +328,14 @@ class Application:
                         engine,
                         tables,
                         datasets=lambda: configuration.datasets,
+                        scripts=scripts,
                         shadows=shadows,
                         replays=Replays(
                             manifest,
                             rules=configuration.rules,
                             datasets=lambda: configuration.datasets,
                             number=lambda: engine.ruleset.number,
+                            scripts=scripts,
                         ),
                     ),
                     [*lanes, (REPLAY_TOPIC, 0)],
@@ -348,6 +355,7 @@ class Application:
                 lake=self.settings.lake,
                 clock=wall_clock,
                 engine=lambda: Engine(clock=time.perf_counter_ns),
+                scripts=scripts,
             )
         )
         compactor = Compactor(manifest, wall_clock, self.settings.compaction)
@@ -357,6 +365,7 @@ class Application:
             configuration=configuration,
             sinks=sinks,
             shadows=shadows,
+            scripts=scripts,
             source=self._source(name, "worker"),
             chore=compactor.run,
         )

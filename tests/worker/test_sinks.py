@@ -16,9 +16,11 @@ from trackplane.lake.settings import RawStoreSettings
 from trackplane.queue import TopicSpec
 from trackplane.queue.disk import DiskQueue
 from trackplane.rules import ir
+from trackplane.scripts.pool import ScriptPool
 from trackplane.secret_files import SecretFolder
 from trackplane.sinks import RowsRefusedError, Sink, SinkError, SinkPlugin
 from trackplane.sinks.file import FilePlugin
+from trackplane.worker.scripts import Scripts
 from trackplane.worker.settings import WorkerSettings
 from trackplane.worker.sinks import SinkConsumers, Surroundings
 
@@ -76,6 +78,7 @@ class Platform:
             lake=RawStoreSettings(),
             clock=clock,
             engine=Engine,
+            scripts=Scripts(ScriptPool(clock=clock)),
         )
         self.sinks = SinkConsumers(self.around)
         self.snapshot = None

@@ -16,6 +16,7 @@ from trackplane.lake.commit import RULES
 from trackplane.worker.configuration import WorkerConfiguration
 from trackplane.worker.consumer import Consumer
 from trackplane.worker.figures import COUNTS, RuleDeltas, Totals, split
+from trackplane.worker.scripts import Scripts
 from trackplane.worker.shadows import Shadows
 from trackplane.worker.sinks import Everyone, SinkConsumers
 
@@ -37,15 +38,17 @@ class Worker:
         configuration: WorkerConfiguration,
         sinks: SinkConsumers,
         shadows: Shadows,
+        scripts: Scripts,
         source: ConfigurationSource,
         chore: Callable[[], object],
         chore_s: float = 5.0,
     ) -> None:
         self._name = name
         self._consumers = consumers
-        self._configuration = Everyone([configuration, sinks, shadows])
+        self._configuration = Everyone([scripts, configuration, sinks, shadows])
         self._sinks = sinks
         self._shadows = shadows
+        self._scripts = scripts
         self._deltas = RuleDeltas()
         self._number = 0  # in force when the deltas to come began
         self._session, self._sequence = uuid.uuid4().hex, 0
@@ -86,6 +89,7 @@ class Worker:
         await self._sinks.close()
         for thread in threads:
             await asyncio.to_thread(thread.join)
+        self._scripts.close()
         if following.done() and not following.cancelled():
             self._failure = self._failure or following.exception()
         following.cancel()
@@ -114,6 +118,7 @@ class Worker:
         found: dict[str, object] = {
             "consumers": consumers,
             "sinks": msgspec.to_builtins(self._sinks.statistics()),
+            "scripts": msgspec.to_builtins(self._scripts.statistics()),
             "number": self._source.number,
             "age_ms": self._source.age_ms,
         }

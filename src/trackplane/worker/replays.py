@@ -15,6 +15,7 @@ from trackplane.lake.erase import erase_rows
 from trackplane.lake.manifest import Manifest
 from trackplane.replay import Replay
 from trackplane.rules.ir import Dataset, decode_rule, targets
+from trackplane.worker.scripts import Scripts
 
 _log = structlog.get_logger(__name__)
 CANARY = "~canary"
@@ -33,11 +34,13 @@ class Replays:
         rules: Callable[[Iterable[str]], Mapping[str, bytes]],
         datasets: Callable[[], Mapping[str, Dataset]],
         number: Callable[[], int],
+        scripts: Scripts,
     ) -> None:
         self._manifest = manifest
         self._rules = rules
         self._datasets = datasets
         self._number = number
+        self._scripts = scripts
         self._engine = Engine()
         self._held: tuple[int, str] = (0, "")
 
@@ -56,6 +59,7 @@ class Replays:
                 _log.error("replay_rule_rejected", rule=name, reason=reason)
             self._held = (number, replay.rule)
         outputs = self._engine.process([(frame, keep)])
+        self._scripts.process(outputs, self._datasets())
         outputs.number = number
         own = {
             frame.identity[start : start + 16]: replay.identities[start : start + 16]

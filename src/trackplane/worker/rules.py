@@ -16,6 +16,7 @@ from trackplane.queue import Batch
 from trackplane.rules.ir import Dataset
 from trackplane.worker.consumer import Partition, Stage
 from trackplane.worker.replays import Replays
+from trackplane.worker.scripts import Scripts
 from trackplane.worker.shadows import Shadows
 
 _log = structlog.get_logger(__name__)
@@ -25,7 +26,8 @@ class RulesStage(Stage):
     """Deduplicates, runs the ruleset in force, and commits outputs with positions and its number.
 
     A partition that was processed under a higher number than the one here is not taken yet.
-    ``datasets`` returns those of the ruleset in force; ``shadows`` look on. ``replays`` takes
+    ``datasets`` returns those of the ruleset in force; ``scripts``
+    run what rules hand to them; ``shadows`` look on. ``replays`` takes
     the topic ``replay``, where it is among the partitions.
     """
 
@@ -35,6 +37,7 @@ class RulesStage(Stage):
         committer: TableCommitter,
         *,
         datasets: Callable[[], Mapping[str, Dataset]],
+        scripts: Scripts,
         shadows: Shadows | None = None,
         replays: Replays | None = None,
     ) -> None:
@@ -42,6 +45,7 @@ class RulesStage(Stage):
         self._engine = engine
         self._committer = committer
         self._datasets = datasets
+        self._scripts = scripts
         self._shadows = shadows
         self._replays = replays
         self._number = 0
@@ -84,6 +88,7 @@ class RulesStage(Stage):
                 continue
             items.append((frame, self._committer.admit(partition, frame)))
         outputs = self._engine.process(items)
+        self._scripts.process(outputs, datasets)
         self._number = outputs.number
         self._committer.add(partition, batch.next - 1, outputs)
         if self._shadows is not None:

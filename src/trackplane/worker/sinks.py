@@ -30,6 +30,7 @@ from trackplane.sinks.plugins import Plugins, plugin_of
 from trackplane.worker.configuration import WorkerConfiguration
 from trackplane.worker.consumer import Consumer
 from trackplane.worker.rules import RulesStage
+from trackplane.worker.scripts import Scripts
 from trackplane.worker.settings import WorkerSettings
 
 _log = structlog.get_logger(__name__)
@@ -50,6 +51,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     lake: RawStoreSettings
     clock: Callable[[], int]
     engine: Callable[[], Engine]
+    scripts: Scripts
 
 
 class SinkStage(RulesStage):
@@ -61,8 +63,9 @@ class SinkStage(RulesStage):
         committer: SinkCommitter,
         *,
         datasets: Callable[[], Mapping[str, Dataset]],
+        scripts: Scripts,
     ) -> None:
-        super().__init__(engine, committer, datasets=datasets)
+        super().__init__(engine, committer, datasets=datasets, scripts=scripts)
         self._sink_committer = committer
 
     @property
@@ -101,7 +104,10 @@ class _Running:
             clock=around.clock,
         )
         self._stage = SinkStage(
-            engine, self._committer, datasets=lambda: self.configuration.datasets
+            engine,
+            self._committer,
+            datasets=lambda: self.configuration.datasets,
+            scripts=around.scripts,
         )
         self._around = around
         self._consumer = self._new_consumer()
