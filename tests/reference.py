@@ -58,7 +58,7 @@ example's result stands behind `#` as JSON.
 - *can be NULL*: the result can be NULL though no argument is. If an argument is NULL or failed, so is
   the result, unless the function's text says otherwise.
 - *can fail*: `input` fails on ordinary events and must stand in a `try_`; `edge` fails only at the ends
-  of a range.
+  of a range, or where an item of an array is not of its planned type.
 - *Cost* is in units of about 30 ns of one core for one event.
 
 Installed packages may add functions of their own.

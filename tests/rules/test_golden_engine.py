@@ -12,9 +12,9 @@ from trackplane.event import identity
 from trackplane.frame import Frame, FrameBuilder
 from trackplane.rules import ir
 from trackplane.rules.reference import RuleFailure
-from trackplane.testing.rules import load_cases
+from trackplane.testing.rules import ENVIRONMENT, example_cases, load_cases
 
-CASES = load_cases(Path(__file__).parents[2] / "spec/cases/rules")
+CASES = [*load_cases(Path(__file__).parents[2] / "spec/cases/rules"), *example_cases()]
 
 
 def frame_of(body):
@@ -29,7 +29,9 @@ def frame_of(body):
 def ruleset_of(rules):
     datasets = {rule.target: ir.Dataset(name=rule.target, kind="table") for rule in rules}
     changed = {rule.name: ir.encode(rule) for rule in rules}
-    ruleset, rejected = Ruleset.empty().apply(1, changed=changed, datasets=datasets)
+    ruleset, rejected = Ruleset.empty().apply(
+        1, changed=changed, datasets=datasets, environment=ENVIRONMENT
+    )
     assert rejected == {}
     return ruleset
 
@@ -46,6 +48,7 @@ def test_the_engine_gives_the_golden_cases(file):
                 target=f"t{number}",
                 actions=(ir.Select((ir.Column("x", case.expression),)),),
                 reads=("what",),
+                uses=("table:countries@1", "table:shops@1"),
             )
             for number, case in enumerate(members)
         ]

@@ -46,7 +46,8 @@ def callee(
         BindError: there is no such function, or the environment lacks what it needs.
     """
     inline = _INLINE.get(call.function)
-    if inline is not None:
+    items_are_read = call.function == "contains" and call.args[0].type.kind != "string"
+    if inline is not None and not items_are_read:
         return Callee(inline.format(*atoms), null=False, error=False, takes_null=False)
     run = bind(call, environment)
     formula = f"{constant(run)}({', '.join(atoms)})"

@@ -303,7 +303,7 @@ FUNCTIONS: Final = (
         "The second is in the first, a string or an array; also `x in y`.",
         (
             "string, string -> bool",
-            *(f"array<{kind}>, {kind} -> bool" for kind in COMPARABLE),
+            *(overload(f"array<{kind}>, {kind} -> bool", "edge") for kind in COMPARABLE),
         ),
         _contains,
         ('contains("abcd", "bc")', True),
@@ -314,8 +314,8 @@ FUNCTIONS: Final = (
         "get",
         "The item of this number (from 0) or the value of this name; NULL if there is none.",
         (
-            "array<T>, int64 -> T",
-            "map<T>, string -> T",
+            overload("array<T>, int64 -> T", "edge", null=True),
+            overload("map<T>, string -> T", "edge", null=True),
             "object, string -> json",
             "json, string -> json",
             "json, int64 -> json",
@@ -329,7 +329,7 @@ FUNCTIONS: Final = (
     _function(
         "index_of",
         "Where the second stands first in an array, from 0; -1 if it is not there.",
-        tuple(f"array<{kind}>, {kind} -> int64" for kind in COMPARABLE),
+        tuple(overload(f"array<{kind}>, {kind} -> int64", "edge") for kind in COMPARABLE),
         _over_items(_index_of),
         ('index_of(split("a b", " "), "b")', 1),
     ),
@@ -358,7 +358,7 @@ FUNCTIONS: Final = (
     _function(
         "distinct",
         "An array without repetitions, in the order of first appearance.",
-        tuple(f"{each} -> {each}" for each in _EACH),
+        tuple(overload(f"{each} -> {each}", "edge") for each in _EACH),
         _over_items(_distinct),
         ('distinct(split("b a b", " "))', ["b", "a"]),
         cost=8,
@@ -366,7 +366,7 @@ FUNCTIONS: Final = (
     _function(
         "sort",
         "An array in rising order, NULL items last.",
-        tuple(f"{each} -> {each}" for each in _EACH_ORDERED),
+        tuple(overload(f"{each} -> {each}", "edge") for each in _EACH_ORDERED),
         _over_items(_sort),
         ('sort(split("b c a", " "))', ["a", "b", "c"]),
         cost=10,
@@ -407,7 +407,7 @@ FUNCTIONS: Final = (
     _function(
         "lowest",
         "The least item of an array; NULL items are left out; of none NULL.",
-        tuple(f"array<{kind}> -> {kind}" for kind in ORDERED),
+        tuple(overload(f"array<{kind}> -> {kind}", "edge", null=True) for kind in ORDERED),
         _extreme(min),
         ('lowest(split("b a", " "))', "a"),
         cost=6,
@@ -416,7 +416,7 @@ FUNCTIONS: Final = (
     _function(
         "highest",
         "The greatest item of an array; NULL items are left out; of none NULL.",
-        tuple(f"array<{kind}> -> {kind}" for kind in ORDERED),
+        tuple(overload(f"array<{kind}> -> {kind}", "edge", null=True) for kind in ORDERED),
         _extreme(max),
         ('highest(split("b a", " "))', "b"),
         cost=6,

@@ -228,6 +228,7 @@ FUNCTIONS: Final = (
         "array<string>, string -> string",
         _join,
         ('join(split("a b", " "), "-")', "a-b"),
+        failure="edge",
         cost=5,
     ),
     _text(
