@@ -1,11 +1,17 @@
 """The SQL front end: what it takes, what it refuses by name, and where its findings point."""
 
 import pytest
+from msgspec import structs
 
 from trackplane.rules import python
-from trackplane.rules.source import Excerpt
+from trackplane.rules.check import check_rule
+from trackplane.rules.definitions import Definitions
+from trackplane.rules.ir import Dataset, UserFunction
+from trackplane.rules.load import load_rule
+from trackplane.rules.source import Excerpt, RuleError
 from trackplane.rules.sql.parse import parse, parse_expression
 from trackplane.rules.syntax import Access, Apply, Broken, Constant, ForEach
+from trackplane.testing.rules import spec_of
 
 
 def bare(node):
@@ -261,3 +267,104 @@ def test_texts_that_are_too_much_are_refused(text):
     """Long and deep texts end in one finding, not in an exception."""
     _, findings = parse_expression(Excerpt.of(text))
     assert {finding.code for finding in findings} == {"rule_limit"}
+
+
+# --- rule files
+
+
+ITEMS = {
+    "type": ["array"],
+    "items": {"type": ["object"], "properties": {"price": {"type": ["number"]}}},
+}
+
+
+@pytest.fixture(scope="module")
+def definitions():
+    """Orders with items; a dataset of whole events, and one with columns."""
+    total = {"type": ["object"], "properties": {"value": {"type": ["number"]}}}
+    types = {
+        "what.total": total,
+        "what.items": ITEMS,
+        "what.n": "integer",
+        "what.a_b": "string",
+        "what.a": {"type": ["object"], "properties": {"b": {"type": ["string"]}}},
+    }
+    columns = {"id": "string", "cents": "int64", "price": "float64"}
+    return Definitions(
+        plans={("shop", "pay"): spec_of(types, app="shop", event="pay")},
+        datasets={
+            "rows": Dataset(name="rows", kind="table", columns=columns),
+            "copies": Dataset(name="copies", kind="table"),
+        },
+        functions={
+            "net": UserFunction(
+                name="net", parameters={"x": "float64"}, result="float64", body="x * 0.8"
+            )
+        },
+    )
+
+
+def rule_of(definitions, query, to="rows", more=""):
+    """Check a rule file whose ``sql`` is a query."""
+    body = "\n".join(f"  {line}" for line in query.splitlines())
+    return check_rule(load_rule(f"rule: r\n{more}sql: |\n{body}\nto: {to}\n"), definitions)
+
+
+def test_a_rule_file_may_say_sql_and_gives_the_ir_that_python_gives(definitions):
+    """All but the text and the front end is the same, user functions and tables' names included."""
+    query = """SELECT id, try_(CAST(round(net(what_total_value) * 100.0) AS BIGINT), 0) AS cents, item.price
+FROM events, UNNEST(what.items) AS item
+WHERE event = 'pay' AND what.n > 1 AND app = 'shop'"""
+    text = """
+rule: r
+where: event == "pay" and what.n > 1 and meta.app == "shop"
+explode: {over: what.items, as: item}
+select:
+  id: id
+  cents: try_(int(round(net(what.total.value) * 100.0)), 0)
+  price: item.price
+to: rows
+"""
+    same = check_rule(load_rule(text), definitions)
+    found = rule_of(definitions, query)
+    assert (found.front_end, same.front_end) == ("sql", "python")
+    assert structs.replace(found, text="", front_end="python") == structs.replace(same, text="")
+
+
+def test_findings_of_the_check_point_into_the_sql(definitions):
+    """Line and column are those of the file."""
+    with pytest.raises(RuleError) as caught:
+        rule_of(
+            definitions, "SELECT id,\n  what.total.valeu AS cents\nFROM events WHERE event = 'pay'"
+        )
+    (finding,) = caught.value.findings
+    assert (finding.line, finding.column) == (4, 5)
+    assert "did you mean 'value'?" in finding.hint
+    assert finding.input.splitlines()[1].strip("^ ") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("what_a_b", "what.a.b or what.a_b"), ("what_nope", "no property or column")],
+)
+def test_flattened_names_that_are_unclear_or_unknown_are_refused(definitions, name, says):
+    """A lake's column may be written for its path where only one path has it."""
+    with pytest.raises(RuleError) as caught:
+        rule_of(definitions, f"SELECT {name} AS id FROM events WHERE event = 'pay'")
+    assert says in caught.value.findings[0].message
+
+
+def test_nothing_else_may_say_what_the_query_says(definitions):
+    """where, from, do and actions exclude sql."""
+    with pytest.raises(RuleError) as caught:
+        rule_of(definitions, "SELECT * FROM events", "copies", "where: what.n > 1\nkeep: true\n")
+    assert [finding.line for finding in caught.value.findings] == [2, 3]
+
+
+def test_star_with_changes_writes_whole_events(definitions):
+    """REPLACE and EXCLUDE are set and unset."""
+    query = (
+        "SELECT * EXCLUDE (what.a_b) REPLACE (what.n + 1 AS what.n) FROM events WHERE event = 'pay'"
+    )
+    rule = rule_of(definitions, query, "copies")
+    assert [type(action).__name__ for action in rule.actions] == ["Set", "Unset", "Keep"]

@@ -8,7 +8,7 @@ from typing import Final
 
 from trackplane.errors import Finding, did_you_mean
 from trackplane.event import NAMESPACES
-from trackplane.rules import desugar, python
+from trackplane.rules import desugar, front_ends, python
 from trackplane.rules.definitions import Definitions
 from trackplane.rules.functions import FUNCTIONS
 from trackplane.rules.ir import (
@@ -72,7 +72,8 @@ class Pipeline:
     def parse(self, excerpt: Excerpt) -> Node:
         """Return an expression's syntax tree."""
         functions = self._definitions.functions
-        node, findings = python.parse(excerpt, self._items, functions)
+        front_end = self._source.front_end
+        node, findings = front_ends.parse(excerpt, front_end, self._items, functions)
         self.findings += findings
         return node
 

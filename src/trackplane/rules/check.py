@@ -10,7 +10,7 @@ import msgspec
 from trackplane.errors import Finding, did_you_mean
 from trackplane.event import NAMESPACES, RESERVED_EVENTS
 from trackplane.plan.model import EventSpec
-from trackplane.rules import python
+from trackplane.rules import front_ends, python
 from trackplane.rules.actions import Pipeline, fits
 from trackplane.rules.definitions import Definitions
 from trackplane.rules.ir import (
@@ -127,7 +127,9 @@ class _Check:
     # --- the events
 
     def _parse(self, excerpt: Excerpt) -> Node:
-        node, findings = python.parse(excerpt, (), self.definitions.functions)
+        node, findings = front_ends.parse(
+            excerpt, self.source.front_end, (), self.definitions.functions
+        )
         self.findings += findings
         return node
 

@@ -16,11 +16,12 @@ from trackplane.event import GRADES, Grade
 from trackplane.rules.ir import COLUMN_TYPES, LATER_ACTIONS, ColumnType, Dataset
 from trackplane.rules.load_actions import ACTION_KEYS, ActionReader
 from trackplane.rules.reader import Reader, load_all, only
-from trackplane.rules.source import Excerpt, RuleSource, RuleTest
+from trackplane.rules.source import Excerpt, RuleSource, RuleTest, WrittenAction
+from trackplane.rules.sql.parse import Query, parse
 from trackplane.rules.yaml import line_of
 
 RULE_KEYS: Final = (
-    "rule", "from", "apps", "env", "where", "do", *ACTION_KEYS, "to", "on_error", "owner",
+    "rule", "from", "apps", "env", "sql", "where", "do", *ACTION_KEYS, "to", "on_error", "owner",
     "description", "tests",
 )  # fmt: skip
 _DATASET_KEYS: Final = (
@@ -160,18 +161,20 @@ class _RuleReader(Reader[RuleSource]):
 
     def read(self) -> RuleSource | None:
         apps, envs = self.texts("apps"), self.texts("env")
+        query = self._query()
         places = {key: self.document.excerpt(node) for key, node in self.nodes.items()}
         places |= {f"app:{app}": self.document.excerpt(node) for app, node in apps.items()}
         return RuleSource(
             name=self.name("rule", _RULE_NAME),
             target=self.text("to", required=True),
             text=self._written(),
-            source=self.text("from") or "events",
+            source=query.source.text if query is not None else self.text("from") or "events",
             apps=tuple(apps),
             envs=tuple(envs) or ("prod",),
-            where=self._expression("where"),
-            actions=tuple(ActionReader(self.document).keys(self.nodes)),
+            where=query.where if query is not None else self._expression("where"),
+            actions=self._actions() if query is None else query.actions,
             on_error=self._on_error(),
+            front_end="sql" if "sql" in self.nodes else "python",
             owner=self.text("owner"),
             tests=tuple(self._tests()),
             places=places,
@@ -192,6 +195,26 @@ class _RuleReader(Reader[RuleSource]):
         hint = "quote it: YAML reads [ and { as lists and mappings"
         self.document.find("shape", f"{key} is an expression", node, hint=hint)
         return None
+
+    def _actions(self) -> tuple[WrittenAction, ...]:
+        return () if "sql" in self.nodes else tuple(ActionReader(self.document).keys(self.nodes))
+
+    def _query(self) -> Query | None:
+        """Return what stands under ``sql``, which takes the place of all other keys of its kind."""
+        node = self.nodes.get("sql")
+        if node is None:
+            return None
+        for key in ("from", "where", "do", *ACTION_KEYS):
+            if key in self.nodes:
+                message = f"{key!r} stands beside `sql`"
+                hint = "say it in the SELECT"
+                self.document.find("rule_action", message, self.nodes[key], hint=hint)
+        text = self._expression("sql")
+        if text is None:
+            return None
+        query, findings = parse(text, None)
+        self.document.findings += findings
+        return query
 
     def _on_error(self) -> Literal["refuse", "dirty"]:
         written = self.text("on_error") or "refuse"

@@ -77,7 +77,8 @@ def _each_text(each: ForEach) -> str:
     if each.function != "filter":
         filtered = isinstance(array, ForEach) and array.function == "filter"
         if filtered and isinstance(array, ForEach) and array.name == each.name:
-            array, condition = array.array, f" if {_text(array.body, _OR)}"
+            condition = f" if {_text(array.body, _OR)}"
+            array = array.array
     else:
         body, condition = each.name, f" if {_text(each.body, _OR)}"
     loop = f"{body} for {each.name} in {_text(array, _OR)}{condition}"

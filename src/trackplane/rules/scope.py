@@ -85,6 +85,25 @@ class Scope:
             shapes = [Property(type=(built_in,))]  # type: ignore[arg-type]
         return self._agreed(root, parts, shapes)
 
+    def column(self, name: str) -> tuple[str, ...] | Unknown:
+        """Return the path that the lake's views show under a flattened name.
+
+        >>> Scope(None).column("where_page"), Scope(None).column("app")
+        (('where', 'page'), ('meta', 'app'))
+        """
+        known = {path.removeprefix("meta."): path for path in (*BUILT_IN, *STAMPED)}
+        for spec in self._specs or ():
+            known |= {path: path for path in paths_of(spec)}
+        flat = {short.replace(".", "_") for short in known}
+        found = sorted(path for short, path in known.items() if short.replace(".", "_") == name)
+        if len(found) == 1:
+            return tuple(found[0].split("."))
+        if found:
+            message = f"{name} may be {' or '.join(found)}"
+            return Unknown("rule_name", message, 0, f"write {found[0]}")
+        hint = did_you_mean(name, flat) or "a property has its namespace, such as what.price"
+        return Unknown("rule_name", f"there is no property or column {name!r}", 0, hint)
+
     def resolve_below(
         self, shapes: Shapes, parts: tuple[str | int, ...]
     ) -> tuple[Type, Shapes] | Unknown:

@@ -26,6 +26,7 @@ from trackplane.rules.ir import (
     Type,
 )
 from trackplane.rules.library import BindError, Environment
+from trackplane.rules.python import ROOTS
 from trackplane.rules.scope import Scope, Shapes, Unknown, items_of, shapes_of
 from trackplane.rules.source import Excerpt
 from trackplane.rules.syntax import Access, Apply, Broken, Constant, ForEach, Node
@@ -118,6 +119,14 @@ class _Walk:
     def _access(self, node: Access) -> Expression | None:
         if node.root in self._typer.items:
             return self._item(node)
+        if node.root not in ROOTS:  # SQL names columns as the lake does
+            named = self._scope.column(node.root)
+            if isinstance(named, Unknown):
+                self._unknown(node, named)
+                return None
+            root, *parts = named
+            ends = (node.end,) * len(parts)
+            node = Access(root, tuple(parts), ends, node.start, node.end)
         found = self._scope.resolve(node.root, node.parts)
         if isinstance(found, Unknown):
             self._unknown(node, found)

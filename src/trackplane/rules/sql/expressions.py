@@ -58,8 +58,11 @@ class Stop(Exception):  # noqa: N818 - it is no error of ours: it ends the readi
 class ExpressionReader:
     """Reads expressions from an excerpt's tokens; ``findings`` add up."""
 
-    def __init__(self, excerpt: Excerpt, local: Iterable[str] = ()) -> None:
+    def __init__(
+        self, excerpt: Excerpt, local: Iterable[str] = (), functions: Iterable[str] = ()
+    ) -> None:
         self.excerpt = excerpt
+        self.functions = functions
         self.findings: list[Finding] = []
         self.local = list(local)
         self.prefixes: tuple[str, ...] = ()  # names of the source that may stand before a root
@@ -574,11 +577,14 @@ class ExpressionReader:
         counted = names.COUNTED_FROM_ONE.get(name, len(args))
         if counted < len(args):
             args[counted] = self._from_zero(name, args[counted])
-        elif not is_callable(name) and name != "mod":
+        elif name in self.functions or name == "mod":
+            pass
+        elif not is_callable(name):
             hint = names.FUNCTION_HINTS.get(name)
             if hint is None and name in ALIASES:
                 hint = f"did you mean '{ALIASES[name]}'?"
-            hint = hint or did_you_mean(name, filter(is_callable, FUNCTIONS))
+            near = [*filter(is_callable, FUNCTIONS), *self.functions]
+            hint = hint or did_you_mean(name, near)
             message = f"there is no function {word.text!r}"
             return self.find(message, word.start, word.end, hint, code="rule_function")
         return self._apply(name, args, word.start, word.end)

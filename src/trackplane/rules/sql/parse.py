@@ -7,6 +7,7 @@ A query is: what to put out (columns, or ``*`` with ``EXCLUDE`` and ``REPLACE``)
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import msgspec
 
@@ -37,17 +38,20 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[WrittenAction, ...]
 
 
-def parse(excerpt: Excerpt) -> tuple[Query | None, list[Finding]]:
+def parse(
+    excerpt: Excerpt, functions: Iterable[str] | None = ()
+) -> tuple[Query | None, list[Finding]]:
     """Return a query's parts, and everything that is wrong with its form.
 
     ``WHERE``, then ``UNNEST`` as ``explode``, what ``WHERE`` says of the item as ``drop``,
-    ``REPLACE`` as ``set``, ``EXCLUDE`` as ``unset``, then ``select`` or ``keep``.
+    ``REPLACE`` as ``set``, ``EXCLUDE`` as ``unset``, then ``select`` or ``keep``. ``functions`` are
+    the user functions it may call; None: not known yet, any name may be one.
 
     >>> query, findings = parse(Excerpt.of("SELECT id FROM events WHERE what.n > 1"))
     >>> query.where.text, query.actions[0].values["id"].text
     ('what.n > 1', 'id')
     """
-    reader = _Reader(excerpt)
+    reader = _Reader(excerpt, (), _ANY if functions is None else functions)
     try:
         reader.open()
         return reader.query(), reader.findings
@@ -55,12 +59,27 @@ def parse(excerpt: Excerpt) -> tuple[Query | None, list[Finding]]:
         return None, reader.findings
 
 
-def parse_expression(excerpt: Excerpt, local: Iterable[str] = ()) -> tuple[Node, list[Finding]]:
+class _Any(tuple[str, ...]):
+    """The names of functions when they are not known yet: every name is in it."""
+
+    __slots__ = ()
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+_ANY: Final = _Any()
+
+
+def parse_expression(
+    excerpt: Excerpt, local: Iterable[str] = (), functions: Iterable[str] = ()
+) -> tuple[Node, list[Finding]]:
     """Return one SQL expression's syntax tree, and everything that is wrong with its form.
 
-    ``local`` are the names of items and parameters that it may read besides the event.
+    ``local`` are the names of items and parameters that it may read besides the event, ``functions``
+    the user functions it may call.
     """
-    reader = ExpressionReader(excerpt, local)
+    reader = ExpressionReader(excerpt, local, functions)
     try:
         reader.open()
         node = reader.expression()
