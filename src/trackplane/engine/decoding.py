@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trackplane.engine.demand import Demand, Mode
-from trackplane.engine.directory import Directory
+from trackplane.engine.directory import Directory, picked
 from trackplane.frame import Frame
 
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError)
@@ -18,35 +18,51 @@ Numbers = npt.NDArray[np.int64]
 
 
 class Decoded:
-    """Events of one mode: decoded, their numbers in the batch, and their headers' values if merged."""
+    """Events of one mode: decoded, their numbers in the batch, and their headers' values if merged.
 
-    __slots__ = ("events", "headers", "numbers")
+    ``array`` has the numbers too; ``size`` is the events' bytes.
+    """
+
+    __slots__ = ("array", "events", "headers", "numbers", "size")
 
     def __init__(
-        self, events: list[Any], numbers: list[int], headers: list[tuple[Any, ...]] | None
+        self,
+        events: list[Any],
+        array: Numbers,
+        headers: list[tuple[Any, ...]] | None = None,
+        *,
+        numbers: list[int] | None = None,
+        size: int = 0,
     ) -> None:
         self.events = events
-        self.numbers = numbers
+        self.array = array
+        self.numbers: list[int] = array.tolist() if numbers is None else numbers
         self.headers = headers
+        self.size = size
 
     def __len__(self) -> int:
         return len(self.events)
 
-    def part(self, places: Sequence[int]) -> Decoded:
-        """Return the events at some places."""
+    def part(self, places: Sequence[int], size: int = 0) -> Decoded:
+        """Return the events at some places, of so many bytes."""
         headers = self.headers
         return Decoded(
-            [self.events[place] for place in places],
-            [self.numbers[place] for place in places],
-            None if headers is None else [headers[place] for place in places],
+            picked(self.events, places),
+            self.array[places],
+            None if headers is None else picked(headers, places),
+            size=size,
         )
 
-    def extend(self, other: Decoded) -> None:
-        """Add another's events."""
-        self.events += other.events
-        self.numbers += other.numbers
-        if self.headers is not None and other.headers is not None:
-            self.headers += other.headers
+    def slice(self, start: int, end: int, size: int) -> Decoded:
+        """Return the events from one place to another, of so many bytes."""
+        headers = self.headers
+        return Decoded(
+            self.events[start:end],
+            self.array[start:end],
+            None if headers is None else headers[start:end],
+            numbers=self.numbers[start:end],
+            size=size,
+        )
 
 
 class Decoding:
@@ -54,11 +70,12 @@ class Decoding:
 
     def __init__(self, demand: Demand, directory: Directory) -> None:
         self.demand = demand
-        self._directory = directory
         self.decoded: dict[Mode, Decoded] = {}
         self.unreadable: list[tuple[int, str]] = []
+        self._directory = directory
+        self._found: dict[Mode, _Found] = {}
         self._slices: dict[Mode, list[bytes]] = {"bare": [], "merged": []}
-        self._waiting: dict[Mode, list[int]] = {"bare": [], "merged": []}
+        self._waiting: dict[Mode, list[Numbers]] = {"bare": [], "merged": []}
         self._headers: list[tuple[Any, ...]] = []
 
     def add(self, frame: Frame, start: int, chosen: Numbers) -> None:
@@ -72,8 +89,7 @@ class Decoding:
             chosen = chosen[~odd]
         values = None
         if headers is not None:
-            values = [headers[upload] for upload in frame.upload[chosen].tolist()]
-        numbers = (chosen + start).tolist()
+            values = picked(headers, frame.upload[chosen].tolist())
         if len(chosen) == len(frame):
             try:
                 decoder = self.demand.bare if values is None else self.demand.merged
@@ -81,22 +97,23 @@ class Decoding:
             except DECODE_ERRORS:
                 events = []
             if len(events) == len(chosen):
-                self._keep(mode, Decoded(events, numbers, values))
+                self._keep(mode, events, chosen + start, values)
                 return
         block = bytes(frame.events)
         starts, sizes = frame.offset[chosen].tolist(), frame.length[chosen].tolist()
         self._slices[mode] += [
             block[at : at + size] for at, size in zip(starts, sizes, strict=True)
         ]
-        self._waiting[mode] += numbers
+        self._waiting[mode].append(chosen + start)
         self._headers += values or ()
 
     def finish(self) -> None:
         """Decode what waits: together, or one by one where they do not all fit."""
         for mode in ("bare", "merged"):
-            slices, numbers = self._slices[mode], self._waiting[mode]
+            slices = self._slices[mode]
             if not slices:
                 continue
+            array = np.concatenate(self._waiting[mode])
             headers = self._headers if mode == "merged" else None
             decoder = self.demand.bare if headers is None else self.demand.merged
             try:
@@ -104,22 +121,42 @@ class Decoding:
             except DECODE_ERRORS:
                 events = []
             if len(events) == len(slices):
-                self._keep(mode, Decoded(events, numbers, headers))
-                continue
-            for place, data in enumerate(slices):
-                try:
-                    (event,) = decoder.decode(b"[" + data + b"]")
-                except (*DECODE_ERRORS, ValueError):
-                    self._loosely(numbers[place])
-                    continue
-                values = None if headers is None else [headers[place]]
-                self._keep(mode, Decoded([event], [numbers[place]], values))
+                self._keep(mode, events, array, headers)
+            else:
+                self._one_by_one(mode, slices, array, headers)
+        for mode, found in self._found.items():
+            self.decoded[mode] = found.together()
 
-    def _keep(self, mode: Mode, decoded: Decoded) -> None:
-        if mode in self.decoded:
-            self.decoded[mode].extend(decoded)
-        else:
-            self.decoded[mode] = decoded
+    def _one_by_one(
+        self,
+        mode: Mode,
+        slices: Sequence[bytes],
+        array: Numbers,
+        headers: Sequence[tuple[Any, ...]] | None,
+    ) -> None:
+        decoder = self.demand.bare if headers is None else self.demand.merged
+        events, places = [], []
+        for place, data in enumerate(slices):
+            try:
+                (event,) = decoder.decode(b"[" + data + b"]")
+            except (*DECODE_ERRORS, ValueError):
+                self._loosely(int(array[place]))
+                continue
+            events.append(event)
+            places.append(place)
+        if events:
+            values = None if headers is None else picked(headers, places)
+            self._keep(mode, events, array[places], values)
+
+    def _keep(
+        self, mode: Mode, events: list[Any], array: Numbers, headers: list[tuple[Any, ...]] | None
+    ) -> None:
+        found = self._found.get(mode)
+        if found is None:
+            found = self._found[mode] = _Found()
+        found.events += events
+        found.arrays.append(array)
+        found.headers += headers or ()
 
     def _loosely(self, number: int) -> None:
         frame, index = self._directory.place(number)
@@ -130,7 +167,7 @@ class Decoding:
             self.unreadable.append((number, str(error)))
             return
         values = self.demand.values(header) or self.demand.nothing
-        self._keep("loose", Decoded([event], [number], [values]))
+        self._keep("loose", [event], np.array([number]), [values])
 
     def _read_headers(self, frame: Frame) -> tuple[list[tuple[Any, ...]] | None, set[int]]:
         """Return each upload's header values (None: none has any), and headers that do not fit."""
@@ -151,17 +188,35 @@ class Decoding:
         return [nothing if values is None else values for values in found], broken
 
 
-def by_bucket(decoded: Decoded, owner: Numbers) -> Iterator[tuple[int, Decoded]]:
+class _Found:
+    """Decoded events of one mode as they come together."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self.arrays: list[Numbers] = []
+        self.headers: list[tuple[Any, ...]] = []
+
+    def together(self) -> Decoded:
+        array = self.arrays[0] if len(self.arrays) == 1 else np.concatenate(self.arrays)
+        return Decoded(self.events, array, self.headers or None)
+
+
+def by_bucket(
+    decoded: Decoded, owner: Numbers, directory: Directory
+) -> Iterator[tuple[int, Decoded]]:
     """Return each bucket's number and events, given the bucket of each event of the batch."""
-    owners = owner[decoded.numbers]
+    owners = owner[decoded.array]
     order = np.argsort(owners, kind="stable")
     ordered = owners[order]
-    places = order.tolist()
-    ends = [*(np.flatnonzero(np.diff(ordered)) + 1).tolist(), len(places)]
-    if len(ends) == 1:
-        yield int(ordered[0]), decoded
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(ordered)) + 1))
+    sizes = np.add.reduceat(directory.length[decoded.array[order]], starts).tolist()
+    buckets = ordered[starts].tolist()
+    if len(buckets) == 1:
+        decoded.size = sizes[0]
+        yield buckets[0], decoded
         return
-    start = 0
-    for end in ends:
-        yield int(ordered[start]), decoded.part(places[start:end])
-        start = end
+    together = decoded.part(order.tolist())
+    begins = starts.tolist()
+    ends = [*begins[1:], len(together)]
+    for bucket, start, end, size in zip(buckets, begins, ends, sizes, strict=True):
+        yield bucket, together.slice(start, end, size)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
@@ -106,7 +107,7 @@ class Directory:
         """Return each event's bytes as an array."""
         return self._joined([frame.length for frame in self.frames])
 
-    def size(self, numbers: Sequence[int]) -> int:
+    def size(self, numbers: _Numbers) -> int:
         """Return the bytes of some events."""
         return int(self.length[numbers].sum())
 
@@ -117,7 +118,7 @@ class Directory:
         """Return each event's id."""
         if len(self.frames) == 1:
             return self.frames[0].ids
-        return [event_id for frame in self.frames for event_id in frame.ids]
+        return list(chain.from_iterable(frame.ids for frame in self.frames))
 
     @cached_property
     def names(self) -> list[str]:

@@ -125,7 +125,7 @@ class Engine:
             tried = self._tried.get(id(bucket))
             if tried is None:
                 tried = self._tried[id(bucket)] = _Tried(bucket)
-            tried.size += intake.directory.size(decoded.numbers)
+            tried.size += decoded.size or intake.directory.size(decoded.array)
             start = clock() if clock else 0
             _run(bucket, mode, decoded, batch, outputs)
             if clock:
@@ -149,12 +149,12 @@ def _share(tried: Mapping[int, _Tried], read: Counter[str], spent_ns: Counter[st
 
 def _run(bucket: Bucket, mode: Mode, events: Decoded, batch: Batch, outputs: Outputs) -> None:
     """Run a bucket; a defect of ours in one of its rules hurts no other."""
-    before = batch.mark()
+    matched = len(batch.matched)
     try:
         for runner in bucket.runners:
             runner(mode, events, batch)
     except Exception:  # noqa: BLE001
-        batch.back(before)
+        batch.forget(bucket.rules, events.numbers, matched)
         _log.exception("rule_defect", ruleset=outputs.number)
         for rule in bucket.rules:
             _run_alone(rule, bucket, mode, events, batch, outputs)
@@ -164,18 +164,18 @@ def _run_alone(
     rule: Rule, bucket: Bucket, mode: Mode, events: Decoded, batch: Batch, outputs: Outputs
 ) -> None:
     """Run a rule over each event alone; whatever it raises is that pair's failure."""
-    before = batch.mark()
     runner = Runner([rule], bucket.demand, bucket.environment)
+    matched = len(batch.matched)
     try:
         runner(mode, events, batch)
     except Exception:  # noqa: BLE001
-        batch.back(before)
+        batch.forget([rule], events.numbers, matched)
     else:
         return
     for place, number in enumerate(events.numbers):
-        before = batch.mark()
+        matched = len(batch.matched)
         try:
             runner(mode, events.part([place]), batch)
         except Exception as error:  # noqa: BLE001 the pair is kept as a dirty event
-            batch.back(before)
+            batch.forget([rule], [number], matched)
             outputs.fail(rule.name, INTERNAL, repr(error), batch.directory, number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +19,7 @@ from trackplane.engine.rows import (
     patched,
     whole_event,
 )
+from trackplane.rules.ir import Rule
 
 __all__ = ["Batch", "DatasetRows", "Found", "Outputs", "ScriptRows"]
 
@@ -68,19 +69,26 @@ class Batch:
             found = self.found[target, script] = Found()
         return found
 
-    def mark(self) -> dict[tuple[str, str], tuple[int, int]]:
-        """Return how much there is, to go ``back`` to."""
-        marks = {key: (len(found.rows), len(found.whole)) for key, found in self.found.items()}
-        marks["", ""] = (len(self.failed), len(self.matched))
-        return marks
+    def forget(self, rules: Iterable[Rule], numbers: Iterable[int], matched: int) -> None:
+        """Take away what some rules found for some events, before they are run again.
 
-    def back(self, marks: dict[tuple[str, str], tuple[int, int]]) -> None:
-        """Take away what was added since a mark."""
-        for key, found in self.found.items():
-            rows, whole = marks.get(key, (0, 0))
-            del found.rows[rows:], found.numbers[rows:], found.rules[rows:], found.whole[whole:]
-        failed, matched = marks["", ""]
-        del self.failed[failed:], self.matched[matched:]
+        ``matched`` is how long that list was before.
+        """
+        names, events = {rule.name for rule in rules}, set(numbers)
+        for found in self.found.values():
+            left = [
+                place
+                for place, (rule, number) in enumerate(
+                    zip(found.rules, found.numbers, strict=False)
+                )
+                if rule not in names or number not in events
+            ]
+            found.rows = [found.rows[place] for place in left]
+            found.numbers = [found.numbers[place] for place in left]
+            found.rules = [found.rules[place] for place in left]
+            found.whole = [f for f in found.whole if f[0] not in names or f[1] not in events]
+        self.failed = [f for f in self.failed if f[0] not in names or f[2] not in events]
+        del self.matched[matched:]
 
 
 class Outputs:
