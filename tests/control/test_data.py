@@ -19,11 +19,10 @@ from trackplane.collector.server import serve
 from trackplane.collector.settings import CollectorSettings
 from trackplane.collector.state import CollectorState
 from trackplane.control.local import LocalData
-from trackplane.control.settings import ControlSettings
 from trackplane.dirty import DirtyEvent
 from trackplane.discovery.client import DiscoverySettings, GrpcSource
 from trackplane.event import LANE_TOPICS, Position
-from trackplane.frame import Flaw, Frame, FrameBuilder
+from trackplane.frame import Flaw, FrameBuilder
 from trackplane.lake.commit import Commit, DataFile, Range
 from trackplane.lake.dirt import DirtyColumns
 from trackplane.lake.manifest import Manifest
@@ -31,7 +30,6 @@ from trackplane.ledger import LedgerEntry
 from trackplane.queue import TopicSpec
 from trackplane.queue.memory import MemoryQueue
 
-from .conftest import until
 from .test_publishing import DATASET, PLAN, put_plan
 
 pytestmark = pytest.mark.integration
@@ -288,45 +286,3 @@ def collector(control: Any, plane: Plane, folder: Path, port: int) -> Iterator[N
     finally:
         state["loop"].call_soon_threadsafe(state["stop"].set)
         thread.join(20)
-
-
-def test_dirty_events_are_replayed_through_the_collector(
-    start: Callable[..., Any], plane: Plane, tmp_path: Path, free_port: int
-) -> None:
-    """Once mended they are accepted; the key of the replay is gone; the audit log tells of it."""
-    settings = ControlSettings(
-        port=0, grpc_port=0, collector_url=f"http://127.0.0.1:{free_port}", replay_wait_ms=300
-    )
-    control = start(data=plane.data, settings=settings)
-    control.client.post("/apps", json={"app": "shop", "validation": "enforce"})
-    put_plan(control.client, PLAN, "0")
-    plane.store_dirty(
-        dirty_event("mended"),
-        dirty_event("still wrong", data=b'{"id":"w","event":"order_pay","what":{}}'),
-        dirty_event("ruled", stage="rule", rule="r"),
-    )
-    body = {"app": "shop"}
-    alone = control.client.post("/dirty/replay", json=body)
-    assert alone.status_code == 503
-    assert "collector" in alone.json()["detail"]
-    with collector(control, plane, tmp_path, free_port):
-        until(control.plane.nodes.states)
-        answer = control.client.post("/dirty/replay", json=body)
-        assert answer.status_code == 200, answer.text
-        assert answer.json() == {
-            "selected": 3,
-            "sent": 2,
-            "dispositions": {"accepted": 1, "dirty": 1},
-        }
-        one = control.client.post("/dirty/replay", json=body | {"ids": ["mended"]})
-        assert one.json()["sent"] == 1
-    ids = [
-        id
-        for partition in range(2)
-        for message in plane.queue.read("events.p0", partition, 0).messages
-        for id in Frame.decode(message.data).ids
-    ]
-    assert ids.count("mended") == 2  # the lake's deduplication makes it one
-    assert control.client.get("/apps/shop/keys").json()["items"] == []
-    actions = [row["action"] for row in control.client.get("/audit").json()["items"]]
-    assert actions.count("dirty.replay") == 2

@@ -1,27 +1,80 @@
 """What the control plane reads of the data plane: the queue's ends and the lake.
 
-It never writes there, and runs without either: ``DataAccess`` itself is a data plane with nothing
+It writes nothing there but replays, and runs without either: ``DataAccess`` itself is a data plane with nothing
 in it, ``local.LocalData`` the one in the shared data folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from trackplane.control.wire import DirtyGroup, Lag, QueryResult
+import msgspec
+
+from trackplane.control.wire import Lag, QueryResult
 from trackplane.dirty import DirtyEvent
 from trackplane.discovery import Snapshot
 from trackplane.errors import UnavailableError
 from trackplane.ledger import LedgerEntry
 from trackplane.queue import Batch
+from trackplane.replay import Row
 
 Partition = tuple[str, int]
 
 
 class StoredDirty(DirtyEvent, frozen=True, kw_only=True):
-    """A dirty event as the lake keeps it; ``key`` tells it from others."""
+    """A dirty event as the lake keeps it; ``key`` tells it from others.
+
+    ``failing`` tells one failing (of an event, by a rule) from another, ``attempts`` how often it came.
+    """
 
     key: str
+    failing: bytes
+    attempts: int
+    app_version: str
+
+
+class DirtyFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which dirty events: what is empty does not choose.
+
+    ``apps`` None is every app. ``resolved`` are failings that are mended: they are left out, or
+    with ``only_resolved`` all others are; None: that does not matter.
+    """
+
+    apps: Collection[str] | None = None
+    stage: str = ""
+    reason: str = ""
+    rule: str = ""
+    event: str = ""
+    app_version: str = ""
+    ids: Collection[str] = ()
+    keys: Collection[str] = ()
+    resolved: Collection[bytes] | None = None
+    only_resolved: bool = False
+
+
+class DirtyCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Dirty events that failed alike; ``sample`` is the key of the newest. Times are ms."""
+
+    fields: Mapping[str, str]
+    count: int
+    first_at: int
+    last_at: int
+    sample: str
+
+
+class DirtyTotal(msgspec.Struct, frozen=True, kw_only=True):
+    """How many failings there are."""
+
+    unresolved: int = 0
+    resolved: int = 0
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that a rule put out for some events, and in which datasets to look for them."""
+
+    rule: str
+    tables: Sequence[str]
+    rows: Collection[Row]
 
 
 class DataAccess:
@@ -36,8 +89,9 @@ class DataAccess:
         del partition, max_bytes
         return Batch(messages=[], next=offset)
 
-    def lag(self) -> list[Lag]:
-        """Return how far each group is behind in each partition."""
+    def lag(self, sinks: Sequence[str] = ()) -> list[Lag]:
+        """Return how far each group is behind in each partition; ``sinks`` are datasets delivered."""
+        del sinks
         return []
 
     def ledger(self, app: str | None, day: int | None) -> list[LedgerEntry]:
@@ -73,23 +127,47 @@ class DataAccess:
         raise UnavailableError("there is no lake in this data folder yet")
 
     def dirty(
-        self,
-        *,
-        apps: Sequence[str] | None,
-        reason: str = "",
-        ids: Sequence[str] = (),
-        keys: Sequence[str] = (),
-        limit: int = 100,
-        before: str = "",
+        self, wanted: DirtyFilter, *, limit: int = 100, before: str = ""
     ) -> list[StoredDirty]:
-        """Return dirty events, newest first, those after the key ``before`` in that order.
+        """Return dirty events, newest first, those after the key ``before`` in that order."""
+        del wanted, limit, before
+        return []
 
-        ``reason``, ``ids`` (of the events) and ``keys`` choose, where they are given.
+    def dirty_groups(self, wanted: DirtyFilter, by: Sequence[str]) -> list[DirtyCounts]:
+        """Return dirty events that failed alike in the fields ``by``, counted, the most first."""
+        del wanted, by
+        return []
+
+    def dirty_total(self, apps: Collection[str] | None, resolved: Collection[bytes]) -> DirtyTotal:
+        """Return how many failings there are, and how many of them are among ``resolved``."""
+        del apps, resolved
+        return DirtyTotal()
+
+    # --- replays of rules: the one thing the control plane appends
+
+    def replay_end(self) -> int:
+        """Return the offset of the next replay message."""
+        return 0
+
+    def send_replay(self, messages: Sequence[bytes]) -> int:
+        """Append replay messages; return the offset after them.
+
+        Raises:
+            UnavailableError: there is no data plane.
         """
-        del apps, reason, ids, keys, limit, before
-        return []
+        del messages
+        raise UnavailableError("there is no queue in this data folder yet")
 
-    def dirty_groups(self, *, apps: Sequence[str] | None) -> list[DirtyGroup]:
-        """Return dirty events that failed alike, counted."""
-        del apps
-        return []
+    def replayed(self) -> int:
+        """Return the offset up to which replay messages were processed and committed."""
+        return 0
+
+    def failed_replays(self, offset: int) -> set[bytes]:
+        """Return the failings that replay messages from ``offset`` on gave again."""
+        del offset
+        return set()
+
+    def count_rows(self, written: Written) -> int:
+        """Return how many rows there are of a rule for these events."""
+        del written
+        return 0

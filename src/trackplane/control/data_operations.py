@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from msgspec.structs import astuple
 
-from trackplane.control import replay, wire
+from trackplane.control import wire
 from trackplane.control.access import Actor
-from trackplane.control.data import StoredDirty
 from trackplane.control.operations import Call, Operations
+from trackplane.control.sinks import sink_states, sinks_of
 from trackplane.errors import InputError
 from trackplane.ledger import LedgerEntry
 
@@ -51,7 +51,7 @@ def get_status(call: Call) -> wire.Status:
             received_per_s=_rate(nodes, "received_per_s"),
             stored_per_s=platform.stored.per_s(stored, platform.clock()),
         ),
-        lag=platform.data.lag(),
+        lag=platform.data.lag(tuple(sinks_of(platform.publisher.snapshot))),
         ledger=[
             wire.LedgerCount(app=app, env=env, kind=kind, count=count)
             for (app, env, kind), count in sorted(ledger.items())
@@ -60,6 +60,7 @@ def get_status(call: Call) -> wire.Status:
             wire.RuleCount(rule=rule, kind=kind, count=count)
             for (rule, kind), count in sorted(rules.items())
         ],
+        sinks=sink_states(platform.publisher.snapshot, nodes),
         effective_ms=platform.nodes.effective_times(),
         freshness_ms=platform.data.freshness_ms(platform.clock()),
     )
@@ -125,49 +126,3 @@ def run_query(call: Call, body: wire.Query) -> wire.QueryResult:
         limit=body.limit,
         timeout_ms=call.platform.settings.query_timeout_ms,
     )
-
-
-@operations.add("GET", "/dirty")
-def list_dirty(call: Call, query: wire.DirtyQuery) -> wire.DirtyEvents:
-    """List dirty events, newest first, with the client's own bytes."""
-    found = call.platform.data.dirty(
-        apps=reach(call.actor, query.app),
-        reason=query.reason,
-        limit=query.limit + 1,
-        before=query.cursor,
-    )
-    kept = found[: query.limit]
-    cursor = kept[-1].key if len(found) > len(kept) else None
-    return wire.DirtyEvents(items=[_dirty(event) for event in kept], next=cursor)
-
-
-def _dirty(event: StoredDirty) -> wire.Dirty:
-    return wire.Dirty(
-        key=event.key,
-        app=event.app,
-        env=event.env,
-        stage=event.stage,
-        reason=event.reason,
-        message=event.message,
-        event=event.event,
-        id=event.id,
-        rule=event.rule,
-        received_at=event.received,
-        header=event.header.decode(errors="replace"),
-        data=event.data.decode(errors="replace"),
-    )
-
-
-@operations.add("GET", "/dirty/groups")
-def list_dirty_groups(call: Call, query: wire.DirtyGroupQuery) -> wire.DirtyGroups:
-    """Count dirty events that failed alike."""
-    return wire.DirtyGroups(
-        items=call.platform.data.dirty_groups(apps=reach(call.actor, query.app))
-    )
-
-
-@operations.add("POST", "/dirty/replay", role="developer")
-def replay_dirty(call: Call, body: wire.Replay) -> wire.Replayed:
-    """Send dirty events through the collector again, once what broke them is mended."""
-    call.actor.require_app(body.app)
-    return replay.run(call, body)

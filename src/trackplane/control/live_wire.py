@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from trackplane.control.wire import Cursor, Limit, Name, Note, Paging, Source, Wire, Word
@@ -157,7 +158,7 @@ class Shadow(Wire):
 # --- canary
 
 
-class CanaryLimits(Wire, frozen=True):
+class CanaryLimits(Wire):
     """When a new version is taken back by itself. 0 of ``cost_ratio`` is no limit.
 
     ``error_rate`` of the events matched may fail above what fails of the old version; the output per
@@ -180,7 +181,7 @@ class CanaryCreate(Wire):
     source: Source
     percent: Percent = 5.0
     key: Annotated[str, Meta(max_length=1_000)] = ""
-    limits: CanaryLimits = CanaryLimits()
+    limits: CanaryLimits = msgspec.field(default_factory=CanaryLimits)
     reason: Note = ""
 
 
@@ -211,11 +212,15 @@ class Comparison(Wire):
     passed: Literal["", "error_rate", "drop_rate", "cost_ratio"] = ""
 
 
+CanaryStatus = Literal["running", "promoted", "aborted", "rolled_back"]
+GuardStatus = Literal["watching", "kept", "rolled_back", "ended"]
+
+
 class Canary(Wire):
     """A canary, running or the last one of the rule."""
 
     rule: str
-    status: Literal["running", "promoted", "aborted", "rolled_back"]
+    status: CanaryStatus
     source: str
     base_version: int
     percent: float
@@ -235,14 +240,14 @@ class GuardCreate(Wire):
     """Watch the version in force for some minutes against the one before it."""
 
     minutes: Minutes = 10
-    limits: CanaryLimits = CanaryLimits()
+    limits: CanaryLimits = msgspec.field(default_factory=CanaryLimits)
 
 
 class Guard(Wire):
     """The watch over a rule's last full publish."""
 
     rule: str
-    status: Literal["watching", "kept", "rolled_back", "ended"]
+    status: GuardStatus
     version: int
     previous: int
     limits: CanaryLimits
@@ -353,7 +358,7 @@ class DirtySelection(Wire):
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
 
 
-class Edit(Wire, frozen=True):
+class Edit(Wire):
     """One change to each event of a selection, in order.
 
     ``set`` gives ``path`` (as ``what.total``) the ``value``; ``unset`` removes it; ``rename`` moves it
@@ -421,6 +426,9 @@ class ReplayCreate(Wire):
     reason: Note = ""
 
 
+ReplayStatus = Literal["running", "done", "cancelled", "failed", "undone"]
+
+
 class DirtyReplay(Wire):
     """A replay: ``selected`` events; ``sent`` so far, of which ``resolved`` are mended.
 
@@ -430,7 +438,7 @@ class DirtyReplay(Wire):
 
     id: str
     app: str
-    status: Literal["running", "done", "cancelled", "failed", "undone"]
+    status: ReplayStatus
     selection: DirtySelection
     edits: list[Edit]
     reason: str

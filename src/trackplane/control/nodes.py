@@ -59,6 +59,8 @@ class NodeRegistry:
         self._clock = clock
         self.on_rejected = on_rejected
         self.on_answered = on_answered
+        # Told in the loop what a node's rules did since its last report.
+        self.on_rules: Callable[[str, object], None] = lambda *_: None
         self._lock = threading.Lock()
         self._nodes: dict[str, _Seen] = {}
         self._numbers: OrderedDict[int, _Publication] = OrderedDict()
@@ -111,6 +113,9 @@ class NodeRegistry:
         except msgspec.DecodeError:
             _log.warning("node_report_unreadable", node=node.name)
             return
+        rules = figures.pop("rules", None)
+        if rules is not None:
+            self.on_rules(node.name, rules)
         with self._lock:
             seen = self._nodes.get(node.name)
             if seen is not None and seen.node.session == node.session:

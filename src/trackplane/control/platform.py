@@ -13,6 +13,8 @@ from trackplane.control.meter import Meter
 from trackplane.control.nodes import NodeRegistry
 from trackplane.control.publishing import Publisher
 from trackplane.control.settings import ControlSettings
+from trackplane.control.statistics import StatisticsBook, Watch
+from trackplane.control.trials import ShadowBook
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,3 +31,6 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     clock: Callable[[], int]
     stored: Meter
     stopping: threading.Event
+    statistics: StatisticsBook
+    shadows: ShadowBook
+    watch: Watch

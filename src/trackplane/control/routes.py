@@ -6,11 +6,14 @@ from typing import Final
 
 from trackplane.control import (
     apps,
+    canary,
     checks,
     data_operations,
     datasets,
+    dirty,
     drafts,
     functions,
+    guard,
     history,
     language,
     live,
@@ -20,6 +23,8 @@ from trackplane.control import (
     rules,
     rulesets,
     scripts,
+    shadow,
+    statistics,
 )
 from trackplane.control.operations import Operation
 
@@ -38,7 +43,12 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *lookup_tables.operations,
     *scripts.operations,
     *language.operations,
+    *statistics.operations,
+    *shadow.operations,
+    *canary.operations,
+    *guard.operations,
     *rulesets.operations,
     *data_operations.operations,
+    *dirty.operations,
     *live.operations,
 )

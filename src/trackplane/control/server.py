@@ -16,7 +16,7 @@ import structlog
 import uvicorn
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from trackplane.control import tables
+from trackplane.control import canary, guard, replay, shadow, tables
 from trackplane.control.access import new_secret
 from trackplane.control.api import Api
 from trackplane.control.data import DataAccess
@@ -28,15 +28,18 @@ from trackplane.control.platform import Platform
 from trackplane.control.publishing import Publisher
 from trackplane.control.rules import quarantine
 from trackplane.control.settings import ControlSettings
+from trackplane.control.statistics import StatisticsBook, Watch
+from trackplane.control.trials import ShadowBook
 from trackplane.discovery import Delta
 from trackplane.discovery.client import wall_clock
 from trackplane.discovery.server import Answered, DiscoveryServer, Hub, Node
-from trackplane.errors import ConfigurationError
+from trackplane.errors import ConfigurationError, TrackplaneError
 
 _log = structlog.get_logger(__name__)
 
 NODE_TOKEN: Final = "node.token"  # noqa: S105 - a file's name
 _GRACE_S: Final = 3
+_TEND_S: Final = 1.0
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +73,7 @@ class ControlPlane:
         # Shown once, by whoever started us; None when there are tokens already.
         self.first_token = first_token(self.publisher)
         self.nodes = NodeRegistry(clock=clock)
+        book = StatisticsBook(clock=clock)
         self.platform = Platform(
             settings=settings,
             database=self._database,
@@ -79,7 +83,12 @@ class ControlPlane:
             clock=clock,
             stored=Meter(),
             stopping=threading.Event(),
+            statistics=book,
+            shadows=ShadowBook(),
+            watch=Watch(book),
         )
+        self.platform.statistics.on_shadows = self.platform.shadows.reported
+        self.nodes.on_rules = self.platform.statistics.reported
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(
@@ -110,6 +119,7 @@ class ControlPlane:
             loop.call_soon_threadsafe(hub.publish, delta)
 
         self.publisher.on_published = on_published
+        self.publisher.amend = canary.amend
         self.nodes.on_rejected = self._on_rejected
         self.nodes.on_answered = self._on_answered
         server = uvicorn.Server(
@@ -131,8 +141,11 @@ class ControlPlane:
             )
         )
         waiting = asyncio.create_task(stopping.wait())
+        tending = asyncio.create_task(self._tend())
+        await asyncio.to_thread(replay.resume, self.platform)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
+        tending.cancel()
         self.platform.stopping.set()
         server.should_exit = True
         await discovery.stop()
@@ -141,11 +154,25 @@ class ControlPlane:
             await asyncio.wait(self._tasks)
         self._database.close()
 
+    async def _tend(self) -> None:
+        """Look at shadows, canaries and guards once a second."""
+        while True:
+            await asyncio.sleep(_TEND_S)
+            for look in (canary.tend, guard.tend, shadow.tend):
+                try:
+                    await asyncio.to_thread(look, self.platform)
+                except TrackplaneError as error:
+                    _log.error("tending_failed", what=look.__module__, reason=str(error))
+
     async def _raise_number(self, number: int) -> None:
         await asyncio.to_thread(self.publisher.raise_number, number)
 
     def _on_rejected(self, number: int, rejected: Mapping[tuple[str, str], str]) -> None:
-        self._later(lambda: quarantine(self.publisher, number, rejected))
+        def work() -> None:
+            canary.rejected(self.platform, rejected)
+            quarantine(self.publisher, number, rejected)
+
+        self._later(work)
 
     def _on_answered(self, node: Node, answer: Answered, now: int) -> None:
         self._later(lambda: self._keep_answer(node, answer, now))

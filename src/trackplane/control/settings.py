@@ -38,6 +38,8 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
         collector_url: where dirty events are replayed to.
         query_timeout_ms: longest time a query may take.
         live_buffer: live events kept for a slow viewer; the oldest are dropped.
+        guard_minutes: how long a published version is watched, and taken back if it fails more than
+            the one before; 0: never.
         replay_wait_ms: longest wait until collectors know a replay's own write key.
     """
 
@@ -48,5 +50,6 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     collector_url: str = "http://127.0.0.1:8080"
     query_timeout_ms: int = 60_000
     live_buffer: int = 1_000
+    guard_minutes: int = 10
     replay_wait_ms: int = 5_000
     budget: BudgetSettings = BudgetSettings()

@@ -232,3 +232,33 @@ audit: Final = sa.Table(
     sa.Column("number", sa.BigInteger, nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
 )
+
+# What runs, or last ran, of each rule on live traffic: its shadow, canary and guard.
+trials: Final = sa.Table(
+    "trials",
+    metadata,
+    sa.Column("kind", sa.String(10), primary_key=True),
+    sa.Column("rule", sa.String(100), primary_key=True),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # JSON
+)
+
+replays: Final = sa.Table(
+    "replays",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("app", sa.String(100), nullable=False),
+    sa.Column("started_at", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # JSON
+)
+
+# The dirty events of each replay by what tells one failing from another.
+resolutions: Final = sa.Table(
+    "resolutions",
+    metadata,
+    sa.Column("identity", sa.LargeBinary, primary_key=True),
+    sa.Column("replay", sa.String(40), primary_key=True, index=True),
+    sa.Column("app", sa.String(100), nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),  # sent, resolved, failed, skipped, undone
+    sa.Column("detail", sa.Text, nullable=False),
+)

@@ -392,6 +392,27 @@ class EffectiveTimes(Wire):
     p99: float | None
 
 
+SinkState = Literal["ok", "retrying", "paused", "absent"]
+
+
+class SinkStatus(Wire):
+    """How a dataset that is no table is delivered, over all workers.
+
+    ``absent``: no worker delivers it. ``waiting`` rows are made and not taken; ``refused`` ones never
+    will be. ``since`` is when the state began (ms).
+    """
+
+    dataset: str
+    connector: str
+    state: SinkState
+    delivered: int
+    refused: int
+    waiting: int
+    failures: int
+    error: str
+    since: int | None
+
+
 class Status(Wire):
     """Is it flowing?"""
 
@@ -401,6 +422,7 @@ class Status(Wire):
     lag: list[Lag]
     ledger: list[LedgerCount]
     ledger_rules: list[RuleCount]
+    sinks: list[SinkStatus]
     effective_ms: EffectiveTimes
     freshness_ms: int | None
 
@@ -463,79 +485,6 @@ class LiveQuery(Wire):
     app: Word = ""
     event: Word = ""
     violations: bool = False
-
-
-class DirtyQuery(Paging):
-    """Which dirty events."""
-
-    app: Word = ""
-    reason: Word = ""
-
-
-class Dirty(Wire):
-    """A dirty event; ``header`` and ``data`` are the client's text."""
-
-    key: str
-    app: str
-    env: str
-    stage: str
-    reason: str
-    message: str
-    event: str
-    id: str
-    rule: str
-    received_at: int
-    header: str
-    data: str
-
-
-class DirtyEvents(Wire):
-    """A page of dirty events, newest first."""
-
-    items: list[Dirty]
-    next: str | None
-
-
-class DirtyGroup(Wire):
-    """Dirty events that failed alike."""
-
-    app: str
-    stage: str
-    reason: str
-    rule: str
-    event: str
-    count: int
-    last_at: int
-
-
-class DirtyGroups(Wire):
-    """Groups by count."""
-
-    items: list[DirtyGroup]
-
-
-class DirtyGroupQuery(Wire):
-    """Groups of one app, or all."""
-
-    app: Word = ""
-
-
-class Replay(Wire):
-    """Which dirty events to send again: all of an app, or by reason, the event's id, or key."""
-
-    app: Name
-    reason: Word = ""
-    ids: Annotated[list[Word], Meta(max_length=10_000)] = []
-    keys: Annotated[list[Word], Meta(max_length=10_000)] = []
-    limit: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
-
-
-class Replayed(Wire):
-    """How the replayed events ended, by the collector's disposition."""
-
-    selected: int
-    sent: int
-    dispositions: dict[str, int]
 
 
 # --- tokens and audit
