@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, cast
 
 import msgspec
 
-from trackplane.control.rule_wire import Explanation
+from trackplane.control.rule_wire import CostTerm, Explanation, FailurePoint, TypedExpression
 from trackplane.engine.generate import GenerateError, source_of
 from trackplane.rules import ir
 from trackplane.rules.definitions import Definitions
-from trackplane.rules.functions import FUNCTIONS
+from trackplane.rules.explain import explain
 from trackplane.rules.library import Environment
 from trackplane.rules.library.environment import BindError
-from trackplane.rules.printing import text_of
 
 
 def explain_rule(rule: ir.Rule, definitions: Definitions) -> Explanation:
     """Explain a checked rule."""
-    types: dict[str, str] = {}
-    calls: Counter[str] = Counter()
-    for top in ir.expressions(rule):
-        for node in ir.walk(top):
-            if isinstance(node, ir.Path):
-                types[text_of(node)] = str(node.type) + ("" if node.nullable else ", not null")
-            elif isinstance(node, ir.Call):
-                calls[node.function] += 1
+    found = explain(rule)
     notes: list[str] = []
     return Explanation(
         rule=rule.name,
-        text=rule.text,
+        text=found.text(),
         front_end=rule.front_end,
+        events=list(rule.events) if rule.events is not None else None,
+        to=list(found.targets),
         ir=cast("dict[str, Any]", msgspec.to_builtins(msgspec.structs.replace(rule, text=""))),
-        types=dict(sorted(types.items())),
-        reads=list(rule.reads),
-        writes=list(rule.writes),
-        uses=list(rule.uses),
+        tree=found.ir,
+        expressions=msgspec.convert(found.expressions, list[TypedExpression], from_attributes=True),
+        reads=list(found.reads),
+        writes=list(found.writes),
+        uses=list(found.uses),
+        failures=msgspec.convert(found.failures, list[FailurePoint], from_attributes=True),
         cost=rule.cost,
-        costs={
-            name: FUNCTIONS[name].cost * count
-            for name, count in calls.most_common()
-            if name in FUNCTIONS
-        },
+        terms=msgspec.convert(found.terms, list[CostTerm], from_attributes=True),
         placement=_placement(rule),
         code=_code(rule, definitions, notes),
         notes=notes,

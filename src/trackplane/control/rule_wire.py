@@ -97,22 +97,53 @@ class RuleExplain(Wire):
     rule: Word = ""
 
 
-class Explanation(Wire):
-    """What a rule is to the engine.
+class TypedExpression(Wire):
+    """One expression of a rule: where it stands, its text, its type."""
 
-    ``placement`` says where the engine's index puts it and why; ``code`` is generated from the IR.
+    place: str
+    text: str
+    type: str
+    nullable: bool
+
+
+class FailurePoint(Wire):
+    """Something that can fail on an event, with which codes; ``caught``: a ``try_`` is around it."""
+
+    place: str
+    text: str
+    codes: list[str]
+    caught: bool
+
+
+class CostTerm(Wire):
+    """A part of the cost: ``units`` of about 30 ns, and why."""
+
+    text: str
+    units: int
+    why: str
+
+
+class Explanation(Wire):
+    """What a rule is to the engine; ``text`` is all of it for people.
+
+    ``placement`` says where the engine's index puts it and why; ``code`` is generated from the IR,
+    ``tree`` is the IR as indented text.
     """
 
     rule: str
     text: str
     front_end: FrontEnd
+    events: list[str] | None
+    to: list[str]
     ir: dict[str, Any]
-    types: dict[str, str]
+    tree: str
+    expressions: list[TypedExpression]
     reads: list[str]
     writes: list[str]
     uses: list[str]
+    failures: list[FailurePoint]
     cost: int
-    costs: dict[str, int]
+    terms: list[CostTerm]
     placement: dict[str, Any]
     code: str
     notes: list[str]
