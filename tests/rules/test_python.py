@@ -31,10 +31,10 @@ SPEC = spec_of(
         ('f"{id}"', "rule_syntax", "f-strings"),
         ("lambda: 1", "rule_syntax", "lambdas"),
         ("[x for x in id]", "rule_type", "not an array"),
-    ("{x for x in id}", "rule_syntax", "comprehensions"),
-    ("any(1 for x in id for y in id)", "rule_syntax", "two `for`"),
-    ("any(what.b, what.b)", "rule_syntax", "any takes one"),
-    ("any(what for what in id)", "rule_name", "taken"),
+        ("{x for x in id}", "rule_syntax", "comprehensions"),
+        ("any(1 for x in id for y in id)", "rule_syntax", "two `for`"),
+        ("any(what.b, what.b)", "rule_syntax", "any takes one"),
+        ("any(what for what in id)", "rule_name", "taken"),
         ("(y := 1)", "rule_syntax", "assignments"),
         ("{'a': 1}", "rule_syntax", "dictionaries"),
         ("id.lower()", "rule_syntax", "methods"),
@@ -62,6 +62,29 @@ SPEC = spec_of(
         ("id # note", "rule_syntax", "comment"),
         ("id =", "rule_syntax", "not a Python expression"),
         ("import os", "rule_syntax", "not a Python expression"),
+        ("ｌｏｗｅｒ(id) == 'a'", "rule_look_alike", "not written in ASCII"),
+        ("whаt.s == 'a'", "rule_look_alike", "looks like 'what'"),
+        ("what.ѕ1 == 'a'", "rule_name", "not planned"),
+        ("what.prіce == 1", "rule_look_alike", "only looks like 'price'"),
+        ("id == 'a\u202e'", "rule_look_alike", "RIGHT-TO-LEFT OVERRIDE"),
+        ("matches(id, '(a|b){1000}{1000}')", "rule_pattern", "RE2"),
+        ("matches(id, '\\\\pL{100}')", "rule_pattern", "too large"),
+        ("matches(id, '(a)\\\\1')", "rule_pattern", "RE2"),
+        ("matches(id, what.s)", "rule_type", "literal"),
+        ("9" * 400, "rule_overflow", "int64"),
+        (" or ".join(["what.b"] * 10_000), "rule_limit", "limit"),
+        ("hour(timestamp(0), 'Mars/Base')", "rule_argument", "no time zone"),
+        ("truncate_time(timestamp(0), 'fortnight')", "rule_argument", "no unit"),
+        ("format_time(timestamp(0), '%Q')", "rule_argument", "%Q"),
+        ("ip_in(id, '10.0.0.1/8')", "rule_argument", "not a network"),
+        ("json_path(try_(parse_json(id)), '$..a')", "rule_argument", "JSON path"),
+        ("mask(id, 'blur')", "rule_argument", "no method"),
+        ("bucket(id, 0)", "rule_argument", "at least 1"),
+        ("lookup('none', id, 'x')", "rule_table", "no table"),
+        ("round(what.f, 99)", "rule_argument", "digits"),
+        ("extract(id, 'a', 2)", "rule_argument", "groups"),
+        ("user_agent(id, 'shoe')", "rule_argument", "no part"),
+        ("campaign(id, 'x')", "rule_argument", "no part"),
         ("1) + (2", "rule_syntax", "not a Python expression"),
         ("", "rule_syntax", "empty"),
         ("  \n ", "rule_syntax", "empty"),
@@ -134,3 +157,26 @@ def test_a_printed_expression_reads_back_as_the_same(text, number, truth):
     assert len(list(walk(again))) <= len(list(walk(expression)))
     event = {"id": "1", "event": "e", "what": {"i": number, "j": 2, "s": "x", "b": truth}}
     assert evaluate(again, event) == evaluate(expression, event)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("toLower(id)", "lower"),
+        ("LOWER(id)", "lower"),
+        ("regexp_extract(id, 'a')", "extract"),
+        ("startsWith(id, 'a')", "starts_with"),
+        ("DATE_TRUNC('day', id)", "truncate_time"),
+        ("greatest(1, 2)", "max_"),
+        ("url_hots(id)", "url_host"),
+        ("extractURLParameter(id, 'a')", "url_param"),
+        ("JSONExtract(id, 'a')", "json_path"),
+    ],
+)
+def test_a_function_of_another_language_gets_the_name_here(text, word):
+    """Nearest names, and what SQL, ClickHouse and JavaScript call it."""
+    with pytest.raises(RuleError) as caught:
+        check_expression(Excerpt.of(text), [SPEC], guarded=True)
+    (finding,) = caught.value.findings
+    assert finding.code == "rule_function"
+    assert finding.hint == f"did you mean '{word}'?"

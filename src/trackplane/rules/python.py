@@ -9,11 +9,13 @@ import ast
 import io
 import re
 import tokenize
+import unicodedata
 from collections.abc import Iterable
 from typing import Final, Literal
 
 from trackplane.errors import Finding, did_you_mean
-from trackplane.rules.functions import ALIASES, FUNCTIONS
+from trackplane.plan.names import skeleton
+from trackplane.rules.functions import ALIASES, FUNCTIONS, suggestion
 from trackplane.rules.source import Excerpt
 from trackplane.rules.syntax import Access, Apply, Broken, Constant, ForEach, Node
 from trackplane.rules.values import INT64_MAX
@@ -43,6 +45,8 @@ _COMPARE: Final = {
 }
 Quantifier = Literal["any", "all", "filter", "map"]
 _CONSTANTS: Final = {"true": "True", "false": "False", "null": "None", "nil": "None"}
+# Marks of writing direction and spaces without width: an expression must read as it is shown.
+_HIDDEN: Final = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _BAD_ESCAPE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\[^\n\\'\"abfnrtvxuUN0-7]")
 
 # What Python has and the language has not -> what to say, and what to do instead.
@@ -102,6 +106,13 @@ class _Reader:
         if not line.isascii():
             self._bytes = [i for i, c in enumerate(line) for _ in c.encode(errors="replace")]
             self._bytes.append(len(line))
+        hidden = _HIDDEN.search(text)
+        if hidden is not None:
+            place = Broken(*hidden.span())
+            code = f"U+{ord(hidden.group()):04X} {unicodedata.name(hidden.group(), '')}".rstrip()
+            hint = "in a text write it as \\u and four digits"
+            message = f"an invisible character: {code}"
+            return self._fail(place, "rule_look_alike", message, hint)
         if not self._tokens(line):
             return whole
         try:
@@ -278,6 +289,8 @@ class _Reader:
         name = node.func.id
         name = "length" if name == "len" else name
         name_end = self._span(node.func)[1]
+        if not self._plain(here.start, name_end):
+            return here
         if name in ("any", "all"):
             return self._item_test("any" if name == "any" else "all", node, here, depth)
         args = tuple(self._node(argument, depth + 1) for argument in node.args)
@@ -285,12 +298,39 @@ class _Reader:
             hint = "give the arguments by position"
             self._fail(here, "rule_syntax", "named arguments are not in the rule language", hint)
         if not _is_callable(name) and name not in self._functions:
-            hint = f"did you mean '{ALIASES[name]}'?" if name in ALIASES else None
-            hint = hint or did_you_mean(name, [*filter(_is_callable, FUNCTIONS), *self._functions])
+            callable_ = [*filter(_is_callable, FUNCTIONS), *self._functions]
+            hint = suggestion(name, callable_)
             place = Broken(here.start, name_end)
             self._fail(place, "rule_function", f"there is no function {name!r}", hint)
             return here
         return Apply(name, args, here.start, here.end, name_end)
+
+    def _plain(self, start: int, end: int) -> bool:
+        """Refuse a function's or namespace's name that Python would read as an ASCII one."""
+        written = self.excerpt.text[start:end]
+        if written.isascii():
+            return True
+        message = (
+            f"{written!r} is not written in ASCII letters: it looks like {skeleton(written)!r}"
+        )
+        self._fail(Broken(start, end), "rule_look_alike", message, "type it again")
+        return False
+
+    def _one_script(self, written: str, end: int) -> bool:
+        """Refuse a property's name that mixes ASCII letters with such as look like them."""
+        looks = skeleton(written)
+        mixed = any(letter.isascii() and letter.isalpha() for letter in written)
+        if written.isascii() or not mixed or looks == written.casefold():
+            return True
+        strange = ", ".join(
+            f"{letter!r} {unicodedata.name(letter, '')}".rstrip()
+            for letter in dict.fromkeys(written)
+            if skeleton(letter) != letter.casefold()
+        )
+        message = f"{written!r} only looks like {looks!r}: it has {strange}"
+        place = Broken(end - len(written), end)
+        self._fail(place, "rule_look_alike", message, 'meant so? write ["…"] with the name')
+        return False
 
     def _item_test(self, name: Quantifier, node: ast.Call, here: Node, depth: int) -> Node:
         """Read ``any(…)`` and ``all(…)``: of a comprehension, or of an array of bools."""
@@ -374,7 +414,12 @@ class _Reader:
         for index, (before, end) in enumerate(zip([root_end, *ends], ends, strict=False)):
             if isinstance(parts[index], str) and self.excerpt.text[end - 1] != "]":
                 # As written: Python would have normalised the name (NFKC).
-                parts[index] = self.excerpt.text[before:end].lstrip(" \t\r\n.)")
+                written = self.excerpt.text[before:end].lstrip(" \t\r\n.)")
+                if not self._one_script(written, end):
+                    return here
+                parts[index] = written
+        if not self._plain(self._span(node)[0], root_end):
+            return here
         if node.id not in ROOTS and node.id not in self._local:
             hint = (
                 f"write {_CONSTANTS[node.id]}"

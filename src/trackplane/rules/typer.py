@@ -301,7 +301,10 @@ class _Walk:
             message = f"{shown} does not take ({', '.join(map(str, kinds))}); it takes {takes}"
         else:
             message = f"{shown} does not take {given}"
-        self._find("rule_type", message, node.start, node.end, self._hint(node, args))
+        hint = self._hint(node, args)
+        if match(function, args, literals=False) is not None:
+            hint = "what the signature calls literal must be a constant"
+        self._find("rule_type", message, node.start, node.end, hint)
 
     def _hint(self, node: Apply, args: Sequence[Expression]) -> str | None:
         kinds = [argument.type.kind for argument in args]

@@ -129,8 +129,8 @@ def type_of(text: str) -> Type:
     Raises:
         ValueError: it spells none.
     """
-    kind, _, rest = text.partition("<")
-    if kind not in _KINDS or (rest and (kind not in ("array", "map") or not rest.endswith(">"))):
+    kind, open_, rest = text.partition("<")
+    if kind not in _KINDS or (open_ and (kind not in ("array", "map") or not rest.endswith(">"))):
         raise ValueError(f"{text!r} is not a type")
     if kind in ("array", "map"):
         return Type(cast("TypeKind", kind), type_of(rest[:-1]) if rest else JSON)
