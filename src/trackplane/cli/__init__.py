@@ -15,7 +15,7 @@ import click
 import typer
 
 from trackplane import __version__
-from trackplane.cli import apps, data, development, plan, platform, rule, source
+from trackplane.cli import apps, data, development, doctor, plan, platform, rule, source
 from trackplane.cli.output import USAGE, fail
 from trackplane.errors import TrackplaneError
 
@@ -42,6 +42,7 @@ def root(
 platform.register(app)
 data.register(app)
 development.register(app)
+doctor.register(app)
 app.add_typer(apps.app, name="app")
 app.add_typer(plan.app, name="plan")
 app.add_typer(rule.app, name="rule")
