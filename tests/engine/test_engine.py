@@ -301,9 +301,10 @@ def test_a_rule_of_a_great_state_that_cannot_be_compiled_is_skipped_in_use(
     changed["r2"] = changed["r2"].replace(b'"keep"', b'"leap"')
     datasets = {"out": ir.Dataset(name="out", kind="table")}
     ruleset, rejected = Ruleset.empty().apply(1, changed=changed, datasets=datasets)
-    assert not rejected
+    assert set(rejected) == {"r2"}
     outputs = Engine(ruleset).process([(make_frame([("pay", b"{}")]), None)])
     assert outputs.output == {"r0": 1}
+    assert set(ruleset.broken) == {"r1"}
 
 
 def test_what_is_in_use_is_compiled_with_the_change(make_frame, make_ruleset) -> None:
@@ -311,4 +312,4 @@ def test_what_is_in_use_is_compiled_with_the_change(make_frame, make_ruleset) ->
     before = make_ruleset([rule("one"), rule("two", events=("view",))])
     Engine(before).process([(make_frame([("pay", b"{}")]), None)])
     after, _ = before.apply(2, changed={"one": ir.encode(rule("one", above(1.0)))})
-    assert set(after._buckets) == {("pay", "shop", "prod")}
+    assert after.in_use == {("pay", "shop", "prod")}

@@ -224,13 +224,18 @@ def _constant(node: ir.Expression, kind: str) -> Value | None:
 def _united(predicates: Iterable[Predicate]) -> Cover:
     """Return predicates of which one must hold; lists of values of one property become one."""
     lists: dict[AccessPath, tuple[Value, ...]] = {}
+    besides: dict[AccessPath, tuple[Value, ...]] = {}
     others: list[Predicate] = []
     for predicate in predicates:
+        path, values = predicate.path, predicate.values
         if predicate.how == "in":
-            lists[predicate.path] = lists.get(predicate.path, ()) + predicate.values
+            lists[path] = lists.get(path, ()) + values
+        elif predicate.how == "besides":  # any but a, or any but b: any but what is in both
+            besides[path] = tuple(v for v in besides.get(path, values) if v in values)
         else:
             others.append(predicate)
     united = [Predicate(path, "in", tuple(dict.fromkeys(values))) for path, values in lists.items()]
+    united += [Predicate(path, "besides", values) for path, values in besides.items()]
     return (*united, *dict.fromkeys(others))
 
 

@@ -22,9 +22,13 @@ from trackplane.persistent import PersistentMap
 from trackplane.rules.ir import Expression
 
 SPLIT: Final = 150  # rules tried one by one up to here cost less than looking values up
+_MANY: Final = 1 << 62
 _MOST_BOUNDS: Final = 1_023
 _USELESS: Final = 0.8  # a cover that lets more through than this is none
 _MOST_VALUES: Final = 2_000
+_FEW: Final = 32
+_PROBED: Final = 200  # rules looked at to see whether another plan is better
+_WORTH: Final = 2.0  # times better
 _EVIDENCE: Final = 500  # events seen before what was seen counts
 
 # Known of an event before it is looked at: branches of these are resolved once for all its kind.
@@ -134,7 +138,9 @@ class Branch:
     elsewhere too, so that an event may find them twice.
     """
 
-    __slots__ = ("_cells", "bounds", "levels", "path", "postings", "prefixes", "shared")
+    __slots__ = (
+        "_cells", "bounds", "levels", "path", "planned", "postings", "prefixes", "ranges", "shared",
+    )  # fmt: skip
 
     def __init__(self, path: AccessPath, bounds: Sequence[Any] = ()) -> None:
         self.path = path
@@ -143,6 +149,8 @@ class Branch:
         self.postings: PersistentMap[Hashable, Names | Node] = PersistentMap()
         self.shared: PersistentMap[Hashable, Names] = PersistentMap()
         self.prefixes: Mapping[int, int] = {}  # lengths, and how many rules have them
+        self.ranges = 0  # and how many there were when the bounds were chosen
+        self.planned = 0
         self._cells: dict[int, tuple[Hashable, ...]] = {}
 
     def keys(self, predicate: Predicate) -> Iterator[Hashable]:
@@ -207,7 +215,7 @@ class Branch:
         yield BESIDES
         if self.prefixes:
             yield from (("prefix", value[:size]) for size in self.prefixes if size <= len(value))
-        if self.bounds:
+        if self.ranges:
             yield from self.cell(bisect_right(self.bounds, value))
 
     def cell(self, number: int) -> tuple[Hashable, ...]:
@@ -238,10 +246,12 @@ class Node:
     """A set of rules. ``reads``: the properties that its branches' rules read, and how many do."""
 
     __slots__ = (
-        "_missed", "_planned", "branches", "members", "names", "observed", "plan", "reads", "used",
+        "_missed", "_planned", "branches", "members", "names", "observed", "plan", "reads", "split",
+        "used",
     )  # fmt: skip
 
-    def __init__(self, used: frozenset[AccessPath] = frozenset()) -> None:
+    def __init__(self, used: frozenset[AccessPath] = frozenset(), split: int = SPLIT) -> None:
+        self.split = split
         self.names: Names = ()
         self.branches: Mapping[AccessPath, Branch] = {}
         self.members: PersistentMap[str, Member] = PersistentMap()
@@ -272,9 +282,10 @@ class Node:
         *,
         used: frozenset[AccessPath] = frozenset(),
         observed: Observed | None = None,
+        split: int = SPLIT,
     ) -> Node:
         """Return the node of some rules, planned for them and for what was observed."""
-        node = cls(used)
+        node = cls(used, split)
         node.observed = observed or node.observed
         found = [(name, wheres(name)) for name in names]
         node.plan = Plan.of((node.alternatives(where) for _, where in found), node.observed)
@@ -302,6 +313,27 @@ class Node:
                     best = (number, cover, share)
         return best
 
+    def built_again(self, wheres: Wheres) -> Node:
+        """Return this node planned for the rules it has now and for what was observed."""
+        return Node.build(self, wheres, used=self.used, observed=self.observed, split=self.split)
+
+    def is_outdated(self, wheres: Wheres) -> bool:
+        """Say whether what was observed makes another plan let far fewer events through.
+
+        Looks at some of the rules.
+        """
+        seen = self.observed
+        if seen.events < max(_EVIDENCE, 2 * self.plan.events):
+            return False
+        some = [(name, wheres(name)) for name in islice(self.members, _PROBED)]
+        probe = Node(self.used, self.split)
+        probe.plan = Plan.of((self.alternatives(where) for _, where in some), seen)
+        now = best = 0.0
+        for name, where in some:
+            now += probe.plan.share(self.alternatives(where)[self.members[name].choice])
+            best += probe.choose(where)[2]
+        return now > _WORTH * best
+
     def edited(
         self, added: Sequence[str], removed: Sequence[str], before: Wheres, after: Wheres
     ) -> Node:
@@ -315,8 +347,10 @@ class Node:
             before,
             after,
         )
-        if len(node.names) > max(SPLIT, 2 * self._planned) and not self.is_root:
-            return Node.build(node, after, used=self.used, observed=self.observed)
+        crowded = len(node.names) > max(self.split, 2 * self._planned) and not self.is_root
+        blurred = any(b.ranges > max(_FEW, 4 * b.planned) for b in node.branches.values())
+        if crowded or blurred:
+            return node.built_again(after)
         return node
 
     def _changed(
@@ -326,7 +360,7 @@ class Node:
         before: Wheres,
         after: Wheres,
     ) -> Node:
-        node = Node(self.used)
+        node = Node(self.used, self.split)
         node.observed, node.plan = self.observed, self.plan
         members = self.members.edit()
         reads = Counter(self.reads)
@@ -366,7 +400,11 @@ class Node:
         for path, change in changes.items():
             below = self.used | {path}
             branch = change.applied(
-                branches.get(path) or Branch(path, change.bounds()), below, before, after
+                branches.get(path) or Branch(path, change.bounds()),
+                below,
+                self.split,
+                before,
+                after,
             )
             if len(branch.postings) + len(branch.shared):
                 branches[path] = branch
@@ -409,10 +447,16 @@ class _Changes:
         self.items.append((name, predicate, added, shared, null))
 
     def applied(
-        self, base: Branch, used: frozenset[AccessPath], before: Wheres, after: Wheres
+        self,
+        base: Branch,
+        used: frozenset[AccessPath],
+        split: int,
+        before: Wheres,
+        after: Wheres,
     ) -> Branch:
         """Return the branch after the changes."""
         branch = Branch(base.path, base.bounds)
+        branch.ranges = base.ranges
         prefixes = Counter(base.prefixes)
         adds: dict[bool, dict[Hashable, list[str]]] = {False: {}, True: {}}
         drops: dict[bool, dict[Hashable, set[str]]] = {False: {}, True: {}}
@@ -420,18 +464,21 @@ class _Changes:
             if predicate.how == "prefix":
                 sizes = {len(str(value)) for value in predicate.values}
                 (prefixes.update if added else prefixes.subtract)(sizes)
+            if predicate.how == "range":
+                branch.ranges += 1 if added else -1
             for key in (*base.keys(predicate), *((NULL,) if null else ())):
                 if added:
                     adds[shared].setdefault(key, []).append(name)
                 else:
                     drops[shared].setdefault(key, set()).add(name)
+        branch.planned = base.planned or branch.ranges
         branch.prefixes = {size: count for size, count in prefixes.items() if count > 0}
         postings = base.postings.edit()
         for key in adds[False].keys() | drops[False].keys():
             old = postings.get(key)
             posting = _posting(
                 old, adds[False].get(key, []), drops[False].get(key, set()), used, before, after,
-                splits=key != BESIDES and not (isinstance(key, tuple) and key[0] == "not"),
+                split=_MANY if key == BESIDES or (isinstance(key, tuple) and key[0] == "not") else split,
             )  # fmt: skip
             if len(posting):
                 postings[key] = posting
@@ -469,7 +516,7 @@ def _posting(
     before: Wheres,
     after: Wheres,
     *,
-    splits: bool,
+    split: int,
 ) -> Names | Node:
     if isinstance(old, Node):
         return old.edited(added, sorted(dropped), before, after)
@@ -477,6 +524,6 @@ def _posting(
     if dropped:
         kept = tuple(name for name in kept if name not in dropped)
     names = (*kept, *dict.fromkeys(added))
-    if splits and len(names) > SPLIT:
-        return Node.build(names, after, used=used)
+    if len(names) > split:
+        return Node.build(names, after, used=used, split=split)
     return names

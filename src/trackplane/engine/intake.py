@@ -1,4 +1,9 @@
-"""From frames to decoded events by bucket: only what some rule wants is decoded, once."""
+"""From frames to decoded events by bucket: only what some rule wants is decoded.
+
+Everything a frame's directory can answer is done on columns: which events have candidates, which
+place each belongs to, and the sorting of a whole batch by place. Rules that are looked up by value
+follow: events are sorted by leaf, and what the leaf reads is decoded of those alone.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +12,41 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from trackplane.engine.bucket import Bucket
 from trackplane.engine.decoding import Decoded, Decoding, by_bucket
 from trackplane.engine.demand import Mode
 from trackplane.engine.directory import Directory
+from trackplane.engine.lookup import Lookup
 from trackplane.engine.outputs import UNREADABLE, Outputs
-from trackplane.engine.ruleset import Bucket, Ruleset
+from trackplane.engine.ruleset import Place, Ruleset
 from trackplane.frame import Frame
 
 Mask = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.int64]  # of buckets, one an event
+Numbers = npt.NDArray[np.int64]  # of places, one an event
+Work = tuple[Bucket, Mode, Decoded]
+
+_MOST_REPORTED = 100  # rules that an event which cannot be decoded is reported for
 
 
 class Intake:
-    """Collects a batch's frames; ``buckets`` then gives each bucket's events, in order."""
+    """Collects a batch's frames; ``buckets`` then gives each bucket's events, in order.
 
-    def __init__(self, ruleset: Ruleset, outputs: Outputs) -> None:
+    A ``sampled`` batch is counted for the index's plans.
+    """
+
+    def __init__(self, ruleset: Ruleset, outputs: Outputs, *, sampled: bool = False) -> None:
         self.directory = Directory()
         self._ruleset = ruleset
         self._outputs = outputs
-        self._buckets: list[Bucket] = []
+        self._sampled = sampled
+        self._places: list[Place] = []
         self._number: dict[int, int] = {}
+        self._known: dict[
+            tuple[str, str], dict[str, int]
+        ] = {}  # of an app and environment, by name
         self._decodings: list[Decoding] = []
         self._by_demand: dict[int, int] = {}
-        self._decoding_of: list[int] = []  # of each bucket
+        self._decoding_of: list[int] = []  # of each place
         self._owners: list[Numbers] = []
 
     def add(self, frame: Frame, keep: Mask | None) -> None:
@@ -44,7 +61,7 @@ class Intake:
             return
         start = self.directory.add(frame)
         self._owners.append(owners)
-        decodings = {self._decoding_of[bucket] for bucket in here}
+        decodings = {self._decoding_of[place] for place in here}
         if len(decodings) == 1:
             self._decodings[decodings.pop()].add(frame, start, np.flatnonzero(owners >= 0))
             return
@@ -52,26 +69,82 @@ class Intake:
         for number in sorted(decodings):
             self._decodings[number].add(frame, start, np.flatnonzero(which == number))
 
-    def buckets(self) -> Iterator[tuple[Bucket, Mode, Decoded]]:
+    def buckets(self) -> Iterator[Work]:
         """Return each bucket with its events."""
         if not self._owners:
             return
         owner = np.concatenate(self._owners)
+        lookup = Lookup(self.directory, sampled=self._sampled)
         for decoding in self._decodings:
             decoding.finish()
             for number, text in decoding.unreadable:
-                for rule in self._buckets[int(owner[number])].rules:
-                    self._outputs.fail(rule.name, UNREADABLE, text, self.directory, number)
+                self._unreadable(self._places[int(owner[number])], number, text)
             for mode, decoded in decoding.decoded.items():
-                for bucket, events in by_bucket(decoded, owner):
-                    yield self._buckets[bucket], mode, events
+                for place_number, events in by_bucket(decoded, owner, self.directory):
+                    place = self._places[place_number]
+                    if place.bucket.rules:
+                        yield place.bucket, mode, events
+                    if place.nodes:
+                        lookup.add(place, mode, events)
+        yield from self._leaves(lookup)
+
+    def _leaves(self, lookup: Lookup) -> Iterator[Work]:
+        """Decode the events of leaves, those that read the same together, and return them."""
+        by_demand: dict[int, list[tuple[Bucket, list[int]]]] = {}
+        for (names, app, env), numbers in lookup.leaves.items():
+            bucket = self._ruleset.leaf(names, app, env)
+            if bucket is not None:
+                by_demand.setdefault(id(bucket.demand), []).append((bucket, numbers))
+        for leaves in by_demand.values():
+            decoding = Decoding(leaves[0][0].demand, self.directory)
+            wanted = np.unique(np.concatenate([numbers for _, numbers in leaves]))
+            starts = self.directory.starts
+            ends = [*starts[1:], len(self.directory)]
+            for frame, start, end in zip(self.directory.frames, starts, ends, strict=True):
+                first, last = np.searchsorted(wanted, (start, end))
+                if first < last:
+                    decoding.add(frame, start, wanted[first:last] - start)
+            decoding.finish()
+            for number, text in decoding.unreadable:
+                for bucket, numbers in leaves:
+                    if number in numbers:
+                        self._fail(bucket, number, text)
+            for mode, decoded in decoding.decoded.items():
+                where = {number: place for place, number in enumerate(decoded.numbers)}
+                for bucket, numbers in leaves:
+                    places = [where[number] for number in numbers if number in where]
+                    if places:
+                        size = int(self.directory.length[decoded.array[places]].sum())
+                        yield bucket, mode, decoded.part(places, size)
+
+    def _unreadable(self, place: Place, number: int, text: str) -> None:
+        """Report an event that cannot be decoded for rules that it might have concerned."""
+        self._fail(place.bucket, number, text)
+        left = _MOST_REPORTED - len(place.bucket.rules)
+        for node in place.nodes:
+            names = tuple(name for name, _ in zip(node.members, range(max(left, 0)), strict=False))
+            bucket = self._ruleset.leaf(names, place.app, place.env) if names else None
+            if bucket is not None:
+                self._fail(bucket, number, text)
+                left -= len(bucket.rules)
+
+    def _fail(self, bucket: Bucket, number: int, text: str) -> None:
+        for rule in bucket.rules:
+            self._outputs.fail(rule.name, UNREADABLE, text, self.directory, number)
 
     def _candidates(self, frame: Frame) -> Numbers | None:
-        """Return the number of each event's bucket, -1 where it has none; None if none has."""
+        """Return the number of each event's place, -1 where nothing is tried; None if nowhere."""
         places = list(dict.fromkeys((upload.app, upload.env) for upload in frame.uploads))
         found: Numbers | None = None
         for app, env in places:
-            wanted = np.array([self._bucket(name, app, env) for name in frame.names], np.int64)
+            known = self._known.setdefault((app, env), {})
+            numbers_of = [known.get(name) for name in frame.names]
+            if None in numbers_of:
+                for name in frame.names:
+                    if name not in known:
+                        known[name] = self._place(name, app, env)
+                numbers_of = [known[name] for name in frame.names]
+            wanted = np.array(numbers_of, np.int64)
             if len(wanted) == 0 or wanted.max() < 0:
                 continue
             numbers = wanted[frame.name]
@@ -82,17 +155,18 @@ class Intake:
             found = numbers
         return found
 
-    def _bucket(self, event: str, app: str, env: str) -> int:
-        bucket = self._ruleset.bucket(event, app, env)
-        if bucket is None:
+    def _place(self, event: str, app: str, env: str) -> int:
+        place = self._ruleset.place(event, app, env)
+        if place is None:
             return -1
-        number = self._number.get(id(bucket))
+        number = self._number.get(id(place))
         if number is None:
-            number = self._number[id(bucket)] = len(self._buckets)
-            self._buckets.append(bucket)
-            decoding = self._by_demand.get(id(bucket.demand))
+            number = self._number[id(place)] = len(self._places)
+            self._places.append(place)
+            demand = place.bucket.demand
+            decoding = self._by_demand.get(id(demand))
             if decoding is None:
-                decoding = self._by_demand[id(bucket.demand)] = len(self._decodings)
-                self._decodings.append(Decoding(bucket.demand, self.directory))
+                decoding = self._by_demand[id(demand)] = len(self._decodings)
+                self._decodings.append(Decoding(demand, self.directory))
             self._decoding_of.append(decoding)
         return number

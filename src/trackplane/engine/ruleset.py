@@ -1,108 +1,159 @@
 """The ruleset: an immutable, numbered set of rules, indexed, compiled on first use.
 
-Rules lie as IR bytes. An index on the event's name finds candidates; what was compiled for an event
-is shared by the next ruleset unless the delta touches it, so a change recompiles its own buckets
-only. Readers hold one reference; ``apply`` returns a new ruleset and changes nothing.
+Rules lie as packed IR bytes. A rule stands under each of its events' names (and under its apps,
+where it names a few): most names have a handful. Where there are many, and for rules that name no
+event, a ``Node`` finds them by values. Readers hold one reference; ``apply`` returns a new ruleset,
+which shares with the one before all that the change does not touch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
-import re2
 import structlog
 
-from trackplane.engine.demand import Demand, demand_of
-from trackplane.engine.generate import GenerateError, Runner
-from trackplane.errors import TrackplaneError
-from trackplane.rules.ir import Dataset, Rule, Select, decode_rule
+from trackplane.engine.access import AccessPath
+from trackplane.engine.bucket import BUCKET_RULES, MOST_RULES, RULE_ERRORS, Bucket, Compiled, Key
+from trackplane.engine.generate import GenerateError
+from trackplane.engine.index import APP, ENV, EVENT, KNOWN, SPLIT, Names, Node
+from trackplane.packed import is_packed, pack, unpack
+from trackplane.persistent import PersistentMap
+from trackplane.rules.ir import Dataset, Expression, Rule, Select, decode_rule, targets
+from trackplane.rules.library.environment import NOTHING, Environment
+
+__all__ = ["BUCKET_RULES", "Bucket", "Place", "Ruleset"]
 
 _log = structlog.get_logger(__name__)
 
-BUCKET_RULES: Final = 100  # facts: compiling 100 rules takes 2.8 ms, 1,000 take 21 ms
 _EAGER: Final = 500  # a delta of at most so many rules is compiled at once, so that a NACK names it
-
-_WARM: Final = 200  # buckets compiled with a delta, before the engine meets them
+_WARM: Final = 200  # places compiled with a delta, before the engine meets them
 _MOST_PLACES: Final = 100_000
+_MOST_APPS: Final = 4  # a rule of more apps stands under no app
 
-# What a rule that cannot be run raises when it is decoded or compiled.
-_RULE_ERRORS: Final = (
-    TrackplaneError,
-    msgspec.MsgspecError,
-    SyntaxError,
-    RecursionError,
-    ValueError,
-    TypeError,
-    re2.error,
-)
-
-Place = tuple[str, str, str]  # event, app, env
+Root = tuple[str | None, str | None]  # event and app that rules stand under; None: any
+Posting = Names | Node
+_NO_DATASETS: Final[Mapping[str, Dataset]] = MappingProxyType({})
 
 
 class _Entry(msgspec.Struct, frozen=True, gc=False):
-    """What the index needs of a rule; the rest of its IR stays bytes."""
+    """What placing a rule needs of it."""
 
-    name: str
-    target: str
     apps: tuple[str, ...] = ()
     envs: tuple[str, ...] = ("prod",)
     events: tuple[str, ...] | None = None
 
 
+class _Where(msgspec.Struct, frozen=True, gc=False):
+    where: Expression | None = None
+
+
 _decode_entry: Final = msgspec.json.Decoder(_Entry).decode
+_decode_where: Final = msgspec.json.Decoder(_Where).decode
 
 
-class Bucket:
-    """The rules of one place, compiled: they share one decode of the event."""
+class Place:
+    """What is tried on events of one name, app and environment.
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules = tuple(rules)
-        self.demand: Demand = demand_of(rules)
-        self.runners = [
-            Runner(rules[start : start + BUCKET_RULES], self.demand)
-            for start in range(0, len(rules), BUCKET_RULES)
-        ]
+    ``bucket``'s rules are tried on all of them; it decodes also what ``nodes`` look up by. Rules of
+    ``direct`` are among them, so that no node tries them once more.
+    """
+
+    __slots__ = ("app", "bucket", "direct", "env", "key", "nodes")
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        key: Key,
+        nodes: tuple[Node, ...],
+        direct: frozenset[str],
+        app: str,
+        env: str,
+    ) -> None:
+        self.bucket = bucket
+        self.key = key
+        self.nodes = nodes
+        self.direct = direct
+        self.app = app
+        self.env = env
 
 
 class Ruleset:
-    """All rules under one number."""
+    """All rules under one number. ``broken``: rules found not to compile when they were first met."""
 
     def __init__(
         self,
         number: int,
-        bodies: Mapping[str, bytes],
+        bodies: PersistentMap[str, bytes],
+        roots: PersistentMap[Root, Posting],
         datasets: Mapping[str, Dataset],
-        entries: Mapping[str, _Entry],
-        by_event: Mapping[str, tuple[str, ...]],
-        everywhere: tuple[str, ...],
-        buckets: dict[Place, Bucket | None],
-        compiled: dict[tuple[str, ...], Bucket | None],
+        environment: Environment,
+        compiled: Compiled,
+        broken: dict[str, str],
+        places: dict[str, dict[tuple[str, str], Place | None]],
+        wide: Mapping[str | None, Node],
+        split: int,
     ) -> None:
         self.number = number
         self.datasets = datasets
+        self.environment = environment
+        self.broken = broken
         self._bodies = bodies
-        self._entries = entries
-        self._by_event = by_event
-        self._everywhere = everywhere
-        self._buckets = buckets
+        self._roots = roots
         self._compiled = compiled
+        self._places = places
+        self._split = split
+        self._wide = wide  # nodes of no event name, by app
+        self._generation = compiled.generation
+        self._leaves: dict[tuple[Names, str, str], Bucket | None] = {}
 
     @classmethod
-    def empty(cls) -> Ruleset:
-        """Return the ruleset of number 0."""
-        return cls(0, {}, {}, {}, {}, (), {}, {})
+    def empty(cls, *, split: int = SPLIT, most_compiled: int = MOST_RULES) -> Ruleset:
+        """Return the ruleset of number 0.
+
+        Of more than ``split`` rules of an event those to try are looked up by value.
+        ``most_compiled`` bounds the rules held compiled, in each of two generations.
+        """
+        compiled = Compiled(most_compiled)
+        return cls(0, PersistentMap(), PersistentMap(), {}, NOTHING, compiled, {}, {}, {}, split)
 
     def __len__(self) -> int:
         return len(self._bodies)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._bodies)
+
+    @property
+    def compiled(self) -> int:
+        """Return how many buckets are held compiled."""
+        return len(self._compiled)
+
+    @property
+    def in_use(self) -> frozenset[tuple[str, str, str]]:
+        """Return the places (event, app, env) that were asked for."""
+        places = list(self._places.items())
+        return frozenset((event, app, env) for event, here in places for app, env in list(here))
+
     @property
     def everywhere(self) -> tuple[str, ...]:
-        """Return the rules that no event name narrows: they are tried on every event."""
-        return self._everywhere
+        """Return the rules that no event name and no value narrows: they are tried on every event."""
+        return tuple(sorted(name for node in self._wide.values() for name in node.names))
+
+    def rule(self, name: str) -> Rule | None:
+        """Return a rule, or None.
+
+        Raises:
+            msgspec.MsgspecError: it is broken.
+        """
+        body = self._bodies.get(name)
+        return None if body is None else decode_rule(unpack(body))
+
+    def node(self, event: str | None, app: str | None) -> Posting | None:
+        """Return what stands under an event and app (None: any), for explanations."""
+        return self._roots.get((event, app))
 
     def apply(
         self,
@@ -111,120 +162,337 @@ class Ruleset:
         changed: Mapping[str, bytes] = MappingProxyType({}),
         removed: Iterable[str] = (),
         datasets: Mapping[str, Dataset] | None = None,
+        environment: Environment | None = None,
     ) -> tuple[Ruleset, dict[str, str]]:
-        """Return the next ruleset, and the rules that cannot be compiled with the reason.
+        """Return the next ruleset, and the rules that cannot be run with the reason.
 
-        ``datasets`` replaces all datasets where it is given. A rejected rule is absent.
+        ``changed`` has bodies, packed or not. ``datasets`` and ``environment`` replace what there
+        was where they are given; rules of a dataset that changed are looked at again. A rejected
+        rule is absent. Up to 500 changed rules are compiled here; of more only the shape is checked,
+        and what then does not compile when it is met is in ``broken``.
         """
         known = self.datasets if datasets is None else datasets
-        removed = tuple(removed)
-        bodies, entries = dict(self._bodies), dict(self._entries)
-        by_event = dict(self._by_event)
-        everywhere = self._everywhere
-        touched: set[str] = set()
-        all_touched = False
+        removed = [name for name in dict.fromkeys(removed) if name not in changed]
         rejected: dict[str, str] = {}
-        for name in (*removed, *changed):
-            entry = entries.pop(name, None)
-            bodies.pop(name, None)
-            if entry is None:
-                continue
-            if entry.events is None:
-                everywhere = tuple(other for other in everywhere if other != name)
-                all_touched = True
-            for event in entry.events or ():
-                by_event[event] = tuple(other for other in by_event[event] if other != name)
-                touched.add(event)
-        added: dict[str, list[str]] = {}
-        for name, body in changed.items():
+        for name, body in self._of_changed(known, changed, removed):
             try:
-                entry = _decode_entry(body)
-                if entry.target not in known:
-                    raise GenerateError(f"there is no dataset {entry.target!r}")
-                if len(changed) <= _EAGER:
-                    _tried(body, known)
-            except _RULE_ERRORS as error:
+                check_targets(decode_rule(unpack(body)), known)
+            except RULE_ERRORS as error:
+                rejected[name] = str(error)
+                removed.append(name)
+        eager = len(changed) <= _EAGER
+        bodies, moves = self._bodies.edit(), _Moves()
+        for name in removed:
+            old = bodies.pop(name)
+            if old is not None:
+                moves.remove(name, _decode_entry(unpack(old)))
+        env = self.environment if environment is None else environment
+        for name, body in changed.items():
+            plain = unpack(body)
+            old = bodies.get(name)
+            if old is not None:
+                bodies.pop(name)
+                moves.remove(name, _decode_entry(unpack(old)))
+            try:
+                rule = decode_rule(plain)
+                check_targets(rule, known)
+                if eager:
+                    Bucket([rule], (), env)
+            except RULE_ERRORS as error:
                 rejected[name] = str(error)
                 continue
-            bodies[name], entries[name] = body, entry
-            if entry.events is None:
-                everywhere = tuple(sorted((*everywhere, name)))
-                all_touched = True
-            for event in dict.fromkeys(entry.events or ()):
-                added.setdefault(event, []).append(name)
-        for event, names in added.items():
-            by_event[event] = tuple(sorted((*by_event.get(event, ()), *names)))
-            touched.add(event)
-        # A bucket is shared with the ruleset before only if none of its rules changed.
-        gone = {*removed, *changed}
-        # Copies, each in one step: the engine's thread goes on adding to these while we look.
-        known_buckets, places = self._compiled.copy(), self._buckets.copy()
-        compiled = {
-            names: bucket for names, bucket in known_buckets.items() if gone.isdisjoint(names)
-        }
-        buckets = (
-            {}
-            if all_touched
-            else {place: b for place, b in places.items() if place[0] not in touched}
-        )
-        after = Ruleset(number, bodies, known, entries, by_event, everywhere, buckets, compiled)
-        # What is in use now is compiled here, off the engine's thread.
-        in_use = (place for place in places if all_touched or place[0] in touched)
-        for place in islice(in_use, _WARM):
-            after.bucket(*place)
+            bodies[name] = body if is_packed(body) else pack(body)
+            moves.add(name, rule)
+        after_bodies = bodies.finish()
+        roots = self._roots.edit()
+        wide = dict(self._wide) if any(event is None for event, _ in moves.roots()) else self._wide
+        for root in moves.roots():
+            posting = self._moved(root, roots.get(root), moves, after_bodies)
+            if len(posting):
+                roots[root] = posting
+            else:
+                roots.pop(root)
+            if root[0] is None and isinstance(posting, Node):
+                assert isinstance(wide, dict)
+                wide.pop(root[1], None)
+                if len(posting):
+                    wide[root[1]] = posting
+        broken = self.broken
+        if broken:
+            broken = {
+                name: why
+                for name, why in broken.items()
+                if name in after_bodies and name not in changed
+            }
+        touched = {event for event, _ in moves.roots()}
+        places: dict[str, dict[tuple[str, str], Place | None]] = {}
+        if None not in touched and self._generation == self._compiled.generation:
+            places = self._places.copy()
+        before = {event: self._places.get(event) for event in touched if event is not None}
+        for event in before:
+            places.pop(event, None)
+        after = Ruleset(
+            number, after_bodies, roots.finish(), known, env, self._compiled, broken, places, wide,
+            self._split,
+        )  # fmt: skip
+        after._warm({e: here for e, here in before.items() if here} if places else self._places)
         return after, rejected
 
-    def candidates(self, event: str, app: str, env: str) -> tuple[str, ...]:
-        """Return the names of the rules to try on an event of an app and environment."""
-        names = self._by_event.get(event, ()) + self._everywhere
-        return tuple(name for name in names if _applies(self._entries[name], app, env))
+    def _of_changed(
+        self,
+        known: Mapping[str, Dataset],
+        changed: Mapping[str, bytes],
+        removed: Sequence[str],
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield the other rules that write to a dataset which is no longer what it was."""
+        if known is self.datasets:
+            return
+        other = {name for name, was in self.datasets.items() if known.get(name) != was}
+        if not other:
+            return
+        gone = set(removed)
+        for name, body in self._bodies.items():
+            if name in changed or name in gone:
+                continue
+            if not other.isdisjoint(targets(decode_rule(unpack(body)))):
+                yield name, body
 
-    def bucket(self, event: str, app: str, env: str) -> Bucket | None:
-        """Return the compiled candidates of a place, or None where there are none."""
-        place = (event, app, env)
-        try:
-            return self._buckets[place]
-        except KeyError:
-            pass
-        if len(self._buckets) >= _MOST_PLACES:  # names of events are the client's to invent
-            self._buckets.clear()
-        names = self.candidates(event, app, env)
-        if names not in self._compiled:
-            self._compiled[names] = self._compile(names) if names else None
-        found = self._buckets[place] = self._compiled[names]
+    def _moved(
+        self, root: Root, old: Posting | None, moves: _Moves, bodies: PersistentMap[str, bytes]
+    ) -> Posting:
+        added, removed = moves.added.get(root, []), moves.removed.get(root, [])
+
+        def after(name: str) -> Expression | None:
+            return _decode_where(unpack(bodies[name])).where
+
+        def before(name: str) -> Expression | None:
+            return _decode_where(unpack(self._bodies[name])).where
+
+        used = frozenset(
+            path for path, known in ((EVENT, root[0]), (APP, root[1])) if known is not None
+        )
+        if isinstance(old, Node):
+            return old.edited(added, removed, before, after)
+        # A rule that only changed keeps its place: what is compiled around it can stay.
+        gone = set(removed).difference(added)
+        kept = tuple(name for name in old or () if name not in gone) if gone else old or ()
+        held = set(kept)
+        names = (*kept, *(name for name in added if name not in held))
+        if names and (root[0] is None or len(names) > self._split):
+            return Node.build(names, after, used=used, split=self._split)
+        return names
+
+    def replanned(self) -> Ruleset | None:
+        """Return this ruleset with its nodes planned by what they observed; None: all are well.
+
+        Takes as long as indexing the rules of those nodes did: call it off the hot path, and not
+        beside ``apply``.
+        """
+        roots, wide = self._roots.edit(), dict(self._wide)
+        count = 0
+
+        def wheres(name: str) -> Expression | None:
+            return _decode_where(unpack(self._bodies[name])).where
+
+        for root, posting in list(self._roots.items()):
+            if isinstance(posting, Node) and posting.is_outdated(wheres):
+                node = posting.built_again(wheres)
+                roots[root] = node
+                if root[0] is None:
+                    wide[root[1]] = node
+                count += 1
+        if not count:
+            return None
+        after = Ruleset(
+            self.number, self._bodies, roots.finish(), self.datasets, self.environment,
+            self._compiled, self.broken, {}, wide, self._split,
+        )  # fmt: skip
+        after._warm(self._places)
+        return after
+
+    def _warm(self, places: Mapping[str, Mapping[tuple[str, str], Place | None]]) -> None:
+        """Compile what is in use off the engine's thread; let go of what no longer is."""
+        used = [
+            (event, app, env, place)
+            for event, here in islice(places.items(), _WARM)
+            for (app, env), place in list(here.items())
+        ]
+        for event, app, env, before in islice(used, _WARM):
+            place = self.place(event, app, env)
+            if before is not None and (place is None or place.key != before.key):
+                self._compiled.discard(before.key)
+
+    # --- what the engine asks ---------------------------------------------------------------------
+
+    def place(self, event: str, app: str, env: str) -> Place | None:
+        """Return what is tried on the events of a place, or None where there is nothing."""
+        here = self._places.get(event)
+        if here is not None:
+            try:
+                return here[app, env]
+            except KeyError:
+                pass
+        if self._generation != self._compiled.generation or len(self._places) >= _MOST_PLACES:
+            # Names of events are the client's to invent; and what was let go is let go here too.
+            self._places.clear()
+            self._leaves.clear()
+            self._generation = self._compiled.generation
+        found = self._resolve(event, app, env)
+        self._places.setdefault(event, {})[app, env] = found
         return found
 
-    def _compile(self, names: Sequence[str]) -> Bucket | None:
+    def bucket(self, event: str, app: str, env: str) -> Bucket | None:
+        """Return what is tried on all events of a place, or None where there is nothing."""
+        place = self.place(event, app, env)
+        return None if place is None else place.bucket
+
+    def leaf(self, names: Names, app: str, env: str) -> Bucket | None:
+        """Return rules that were looked up, compiled; None where none is of the app and env."""
+        key = names, app, env
         try:
-            return Bucket([decode_rule(self._bodies[name]) for name in names])
-        except _RULE_ERRORS:
-            sound = []
-            for name in names:
+            return self._leaves[key]
+        except KeyError:
+            pass
+        if len(self._leaves) >= _MOST_PLACES:
+            self._leaves.clear()
+        found = self._leaves[key] = self._compile(names, (), app, env)[0]
+        return found
+
+    def _resolve(self, event: str, app: str, env: str) -> Place | None:
+        known = {EVENT: event, APP: app, ENV: env}
+        names: list[str] = []
+        nodes: list[Node] = []
+        waiting: list[Posting] = [
+            posting
+            for root in ((event, app), (event, None), (None, app), (None, None))
+            if (posting := self._roots.get(root)) is not None
+        ]
+        while waiting:
+            posting = waiting.pop()
+            if isinstance(posting, tuple):
+                names += posting
+                continue
+            names += posting.names
+            for path in KNOWN:
+                if path in posting.branches:
+                    found, shared = posting.branches[path].found(known[path])
+                    waiting += [*found, *shared]
+            if any(path not in known for path in posting.branches):
+                nodes.append(posting)
+        reads = {path for node in nodes for path in node.reads if path.root not in ("", "meta")}
+        names = list(dict.fromkeys(names))
+        order = tuple(sorted(reads, key=_order))
+        bucket, key = self._compile(names, order, app, env, always=bool(nodes))
+        if bucket is None:
+            return None
+        return Place(bucket, key, tuple(nodes), frozenset(names), app, env)
+
+    def _compile(
+        self,
+        names: Sequence[str],
+        reads: tuple[AccessPath, ...],
+        app: str,
+        env: str,
+        *,
+        always: bool = False,
+    ) -> tuple[Bucket | None, Key]:
+        chosen = []
+        for name in names:
+            body = self._bodies[name]
+            entry = _decode_entry(unpack(body))
+            here = (not entry.apps or app in entry.apps) and env in entry.envs
+            if here and name not in self.broken:
+                chosen.append((name, body))
+        key = tuple(body for _, body in chosen), reads
+        if not chosen and not always:
+            return None, key
+        try:
+            return self._compiled.get(key, lambda: self._made(key)), key
+        except RULE_ERRORS:
+            for name, body in chosen:
                 try:
-                    sound.append(_tried(self._bodies[name], self.datasets))
-                except _RULE_ERRORS as error:
-                    _log.error("rule_not_compiled", rule=name, error=str(error))
-            return Bucket(sound) if sound else None
+                    Bucket([decode_rule(unpack(body))], (), self.environment)
+                except RULE_ERRORS as error:
+                    _log.error("rule_broken", rule=name, error=str(error))
+                    self.broken[name] = str(error)
+        if all(name not in self.broken for name, _ in chosen):
+            raise GenerateError("rules compile alone and not together")
+        return self._compile([name for name, _ in chosen], reads, app, env, always=always)
+
+    def _made(self, key: Key) -> Bucket:
+        rules = [decode_rule(unpack(body)) for body in key[0]]
+        return Bucket(rules, key[1], _narrowed(self.environment, rules))
+
+    def verify(self, names: Iterable[str]) -> dict[str, str]:
+        """Compile rules and forget them again; return those that do not compile, now ``broken``."""
+        found: dict[str, str] = {}
+        for name in names:
+            body = self._bodies.get(name)
+            if body is None:
+                continue
+            try:
+                Bucket([decode_rule(unpack(body))], (), self.environment)
+            except RULE_ERRORS as error:
+                found[name] = self.broken[name] = str(error)
+        return found
 
 
-def _applies(entry: _Entry, app: str, env: str) -> bool:
-    return (not entry.apps or app in entry.apps) and env in entry.envs
+class _Moves:
+    """Where changed rules stood and will stand."""
+
+    def __init__(self) -> None:
+        self.added: dict[Root, list[str]] = {}
+        self.removed: dict[Root, list[str]] = {}
+
+    def add(self, name: str, rule: Rule | _Entry) -> None:
+        for root in _roots_of(rule):
+            self.added.setdefault(root, []).append(name)
+
+    def remove(self, name: str, entry: _Entry) -> None:
+        for root in _roots_of(entry):
+            self.removed.setdefault(root, []).append(name)
+
+    def roots(self) -> list[Root]:
+        return list(dict.fromkeys((*self.removed, *self.added)))
 
 
-def _tried(body: bytes, datasets: Mapping[str, Dataset]) -> Rule:
-    """Return a rule that compiles and fits its dataset; raises one of ``_RULE_ERRORS``."""
-    rule = decode_rule(body)
-    _check_columns(rule, datasets[rule.target])
-    Bucket([rule])
-    return rule
+def _roots_of(rule: Rule | _Entry) -> Iterator[Root]:
+    apps: Sequence[str | None] = tuple(dict.fromkeys(rule.apps))
+    if not 0 < len(apps) <= _MOST_APPS:
+        apps = (None,)
+    events: Sequence[str | None] = (
+        (None,) if rule.events is None else tuple(dict.fromkeys(rule.events))
+    )
+    return ((event, app) for event in events for app in apps)
 
 
-def _check_columns(rule: Rule, dataset: Dataset) -> None:
+def _order(path: AccessPath) -> tuple[str, str, str]:
+    return path.root, str(path.parts), path.kind
+
+
+def _narrowed(environment: Environment, rules: Sequence[Rule]) -> Environment:
+    """Return the environment without tables where no rule uses one: old tables must not be held."""
+    if not environment.tables or any(u.startswith("table:") for r in rules for u in r.uses):
+        return environment
+    return msgspec.structs.replace(environment, tables={})
+
+
+def check_targets(rule: Rule, datasets: Mapping[str, Dataset]) -> None:
     """Refuse rows that a dataset, perhaps changed since the rule was checked, does not take.
 
     Raises:
-        GenerateError: a column is missing or of another type.
+        GenerateError: there is no such dataset, or a column is missing or of another type.
     """
+    for target in targets(rule):
+        dataset = datasets.get(target)
+        if dataset is None:
+            raise GenerateError(f"there is no dataset {target!r}")
+        # What a script makes of an output is known when it is made.
+        if not any(action.__class__.__name__ == "Script" for action in rule.actions):
+            _check_columns(rule, dataset)
+
+
+def _check_columns(rule: Rule, dataset: Dataset) -> None:
     select = next((action for action in rule.actions if isinstance(action, Select)), None)
     if select is None:
         if dataset.columns:
