@@ -174,7 +174,7 @@ def _geo(call: Call, environment: Environment) -> Implementation:
         hint = "set TRACKPLANE_GEO_DATABASE to a MaxMind file (.mmdb)"
         raise BindError(0, message, reason="rule_geo", hint=hint, missing=True)
 
-    @lru_cache(maxsize=_REMEMBERED)
+    @lru_cache(maxsize=4096)
     def place(text: str) -> Any:
         found = address(text)
         value: Any = None if found is None else read(str(found))
