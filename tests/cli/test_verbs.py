@@ -148,5 +148,7 @@ def test_without_a_token_or_a_platform_it_says_what_to_do(project: Path) -> None
     "arguments", [("nonsense",), ("plan", "check"), ("plan", "check", "no.yaml")]
 )
 def test_wrong_calls_exit_with_2(project: Path, arguments: tuple[str, ...]) -> None:
-    """Usage errors are told apart from findings."""
-    assert run(*arguments, cwd=project).returncode == 2
+    """Usage errors are told apart from findings, and from faults of ours."""
+    done = run(*arguments, cwd=project)
+    assert done.returncode == 2
+    assert "defect" not in done.stderr

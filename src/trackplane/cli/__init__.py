@@ -10,12 +10,23 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from typing import cast
 
 import click
 import typer
 
 from trackplane import __version__
-from trackplane.cli import apps, data, development, doctor, plan, platform, rule, source
+from trackplane.cli import (
+    apps,
+    data,
+    definitions,
+    development,
+    doctor,
+    plan,
+    platform,
+    rule,
+    source,
+)
 from trackplane.cli.output import USAGE, fail
 from trackplane.errors import TrackplaneError
 
@@ -46,8 +57,18 @@ doctor.register(app)
 app.add_typer(apps.app, name="app")
 app.add_typer(plan.app, name="plan")
 app.add_typer(rule.app, name="rule")
+app.add_typer(definitions.functions, name="function")
+app.add_typer(definitions.tables, name="table")
+app.add_typer(definitions.scripts, name="script")
 app.add_typer(source.app, name="source")
 app.add_typer(data.dirty, name="dirty")
+
+
+# Typer may bring a Click of its own, whose errors are not those of the package `click`.
+_CallError = cast(
+    "type[click.ClickException]",
+    next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"),
+)
 
 
 def main() -> None:
@@ -57,10 +78,10 @@ def main() -> None:
         code = app(standalone_mode=False)
     except TrackplaneError as error:
         fail(error, as_json=as_json)
-    except click.ClickException as error:
+    except (_CallError, click.ClickException) as error:
         error.show()
         raise SystemExit(USAGE) from None
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, click.Abort, KeyboardInterrupt):
         raise SystemExit(130) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -23,6 +24,18 @@ UrlOption = typer.Option(
 )
 
 
+class TextConflictError(ConflictError):
+    """Somebody else changed the text first: both sides, and their merge where lines are apart."""
+
+    def __init__(
+        self, message: str, *, hint: str | None, theirs: str, merged: str | None, etag: str
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.theirs = theirs
+        self.merged = merged
+        self.etag = etag
+
+
 class Api:
     """Calls ``/api/v1`` with the token of ``TRACKPLANE_TOKEN``; turns problems into our errors."""
 
@@ -40,6 +53,7 @@ class Api:
             timeout=timeout_s,
             trust_env=False,
         )
+        weakref.finalize(self, self._client.close)
 
     def call(
         self, method: str, path: str, *, etag: str | None = None, **parts: Any
@@ -129,9 +143,22 @@ def _error_of(response: httpx.Response) -> Exception:
     match response.status_code:
         case 401 | 403:
             return ConfigurationError(message, hint=hint or "check TRACKPLANE_TOKEN and its scope")
+        case 412 if isinstance(problem.get("conflict"), dict):
+            return _text_conflict(problem["conflict"], message)
         case 409 | 412 | 428:
             return ConflictError(message, hint=hint, findings=findings)
         case code if code >= 500:
             return UnavailableError(message, hint=hint)
         case _:
             return InputError(message, hint=hint, findings=findings)
+
+
+def _text_conflict(conflict: dict[str, Any], message: str) -> TextConflictError:
+    apart = "the lines are apart: --merge takes both" if conflict.get("merged") else None
+    return TextConflictError(
+        f"{conflict.get('author') or 'somebody'} changed it first: {message}",
+        hint=apart or "both changed the same lines: read theirs, then decide",
+        theirs=str(conflict.get("theirs", "")),
+        merged=conflict.get("merged"),
+        etag=str(conflict.get("etag", "")),
+    )

@@ -1,210 +1,335 @@
-"""``trackplane rule``: check and test files, publish them, list what is in force."""
+"""``trackplane rule``: check and test files, see what they would do and cost."""
 
 from __future__ import annotations
 
-import time
+import json
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import typer
 
+from trackplane.cli import rule_draft, rule_publish
 from trackplane.cli.api import Api, UrlOption
 from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table
 from trackplane.cli.plan import read_text
-from trackplane.discovery import Resource, Snapshot
-from trackplane.discovery.compile import (
-    compile_datasets,
-    compile_plan,
-    compile_rule,
-    definitions_of,
+from trackplane.cli.rule_files import (
+    DatasetsOption,
+    FileArgument,
+    FunctionsOption,
+    Local,
+    PlanOption,
+    ScriptsOption,
+    TablesOption,
+    all_findings,
+    definitions,
+    documents,
+    findings_of,
+    moved,
 )
-from trackplane.errors import Finding, InputError
+from trackplane.errors import ConfigurationError, Finding, InputError
+from trackplane.rules.check import check_rule
 from trackplane.rules.definitions import Definitions
+from trackplane.rules.explain import explain as explain_rule
+from trackplane.rules.library import Environment
 from trackplane.rules.load import load_rule
+from trackplane.rules.tests import run_tests
 
-app = typer.Typer(help="Rules: check, test, publish and list them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Rules: check, test, publish, compare and take them back.", no_args_is_help=True
+)
+rule_publish.register(app)
+app.add_typer(rule_draft.app, name="draft")
 
-_EFFECTIVE_S: Final = 20.0
-FileArgument = typer.Argument(..., help="A file of one or more rules (YAML).", show_default=False)
-PlanOption = typer.Option(None, "--plan", help="Check against this plan file, not the API.")
-DatasetsOption = typer.Option(None, "--datasets", help="Datasets file that goes with --plan.")
-
-
-def _documents(text: str) -> list[tuple[int, str]]:
-    """Return a file's documents, each with the number of its first line."""
-    found: list[tuple[int, list[str]]] = [(1, [])]
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.rstrip() == "---":
-            found.append((number + 1, []))
-        else:
-            found[-1][1].append(line)
-    return [(first, "\n".join(lines) + "\n") for first, lines in found if any(lines)]
+_FRONT_ENDS: Final = ("python", "sql", "builder")
 
 
-def _offline(plan: Path, datasets: Path | None) -> Definitions:
-    compiled = compile_plan(None, read_text(plan), file=str(plan))
-    resources = [
-        Resource(kind="event", name=f"{compiled.app}/{event}", body=body)
-        for event, body in compiled.bodies.items()
-    ]
-    if datasets is not None:
-        resources += [
-            Resource(kind="dataset", name=dataset.name, body=dataset.body)
-            for dataset in compile_datasets(read_text(datasets), file=str(datasets))
-        ]
-    return definitions_of(Snapshot.of(1, resources))
+class _Checked(msgspec.Struct, kw_only=True):
+    """What a check found of one rule, offline or by the server."""
+
+    rule: str
+    findings: list[Finding]
+    warnings: list[Finding]
+    tests: list[dict[str, Any]]
+    budget: dict[str, Any] | None = None
 
 
-def _check(file: Path, plan: Path | None, datasets: Path | None, url: str) -> list[str]:
-    """Return the names of a file's rules.
-
-    Raises:
-        InputError: with the findings of all of them.
-    """
-    sources = _documents(read_text(file))
-    names: list[str] = []
-    findings = []
-    offline = _offline(plan, datasets) if plan is not None else None
+def _checked(file: Path, local: Local, url: str) -> list[_Checked]:
+    """Check a file's rules; findings are of the file."""
+    offline = definitions(local, url) if local.plan is not None else None
     api = Api(url) if offline is None else None
-    for line, source in sources:
-        try:
-            names.append(_one(source, str(file), offline, api))
-        except InputError as error:
-            findings += [_moved(finding, str(file), line) for finding in error.findings]
-    if findings:
-        raise InputError(f"{file}: {len(findings)} finding(s)", findings=findings)
-    return names
+    found: list[_Checked] = []
+    for line, source in documents(read_text(file)):
+        one = _offline(source, offline) if offline is not None else _online(source, api)
+        one.findings = [moved(finding, str(file), line) for finding in one.findings]
+        one.warnings = [moved(finding, str(file), line) for finding in one.warnings]
+        for test in one.tests:
+            test["line"] += line - 1
+        found.append(one)
+    return found
 
 
-def _one(source: str, file: str, offline: Definitions | None, api: Api | None) -> str:
-    if offline is not None:
-        return compile_rule(source, file=file, definitions=offline).name
+def _offline(source: str, among: Definitions) -> _Checked:
+    try:
+        written = load_rule(source)
+        rule = check_rule(written, among)
+    except InputError as error:
+        found = list(error.findings) or [Finding(code=error.code, message=error.message)]
+        return _Checked(rule="", findings=found, warnings=[], tests=[])
+    results = run_tests(rule, written.tests, Environment.of(among))
+    return _Checked(
+        rule=rule.name,
+        findings=[
+            Finding(code="rule_test", message=f"test {r.number}: {r.message}", line=r.line or None)
+            for r in results
+            if not r.passed
+        ],
+        warnings=[],
+        tests=[msgspec.to_builtins(result, enc_hook=str) for result in results],
+    )
+
+
+def _online(source: str, api: Api | None) -> _Checked:
     assert api is not None
     answer, _ = api.call("POST", "/rules/check", json={"source": source})
-    if not answer["ok"]:
-        raise InputError("the rule has findings", findings=_findings(answer["findings"]))
-    return str(answer["rule"])
+    findings = findings_of(answer["findings"])
+    return _Checked(
+        rule=answer["rule"],
+        findings=[finding for finding in findings if finding.severity == "error"],
+        warnings=findings_of(answer["warnings"]),
+        tests=answer["tests"],
+        budget=answer["budget"],
+    )
 
 
-def _findings(raw: list[dict[str, Any]]) -> list[Finding]:
-    return [Finding(**{k: v for k, v in f.items() if k in Finding.__struct_fields__}) for f in raw]
-
-
-def _moved(finding: Finding, file: str, first_line: int) -> Finding:
-    line = finding.line + first_line - 1 if finding.line else None
-    return msgspec.structs.replace(finding, file=file, line=line)
+def _require_sound(file: Path, found: list[_Checked]) -> None:
+    findings = [finding for one in found for finding in one.findings]
+    if findings:
+        raise all_findings(file, findings)
 
 
 @app.command()
 def check(
     file: Path = FileArgument,
-    plan: Path = PlanOption,
-    datasets: Path = DatasetsOption,
+    plan: Path | None = PlanOption,
+    datasets: Path | None = DatasetsOption,
+    functions: Path | None = FunctionsOption,
+    tables: Path | None = TablesOption,
+    scripts: Path | None = ScriptsOption,
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Check rules against the plan, and run their tests."""
-    names = _check(file, plan, datasets, url)
+    """Check rules against the plan, and run their tests.
+
+    Example: trackplane rule check rules.yaml --plan plan.yaml --datasets datasets.yaml
+    """
+    local = Local(plan=plan, datasets=datasets, functions=functions, tables=tables, scripts=scripts)
+    found = _checked(file, local, url)
+    _require_sound(file, found)
     if as_json:
-        emit_json({"rules": names, "findings": []})
-    else:
-        say(f"{file}: {', '.join(names)}: no findings, all tests pass")
+        emit_json(
+            {
+                "rules": [one.rule for one in found],
+                "findings": [],
+                "warnings": [msgspec.to_builtins(w) for one in found for w in one.warnings],
+                "budgets": {one.rule: one.budget for one in found if one.budget},
+            }
+        )
+        return
+    for one in found:
+        for warning in one.warnings:
+            say(str(warning))
+    say(f"{file}: {', '.join(one.rule for one in found)}: no findings, all tests pass")
 
 
 @app.command("test")
-def run_tests(
+def run_rule_tests(
     file: Path = FileArgument,
-    plan: Path = PlanOption,
-    datasets: Path = DatasetsOption,
+    plan: Path | None = PlanOption,
+    datasets: Path | None = DatasetsOption,
+    functions: Path | None = FunctionsOption,
+    tables: Path | None = TablesOption,
+    scripts: Path | None = ScriptsOption,
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Run the tests that stand in a rule file (checks it first)."""
-    check(file, plan, datasets, url, as_json)
+    """Run the tests that stand in a rule file, and show how each ended.
 
-
-@app.command()
-def publish(
-    file: Path = FileArgument,
-    datasets: Path | None = typer.Option(None, "--datasets", help="Publish these datasets first."),
-    url: str = UrlOption,
-    as_json: bool = JsonOption,
-) -> None:
-    """Publish rules and wait until every node runs them."""
-    api = Api(url)
-    for _, source in _documents(read_text(datasets)) if datasets is not None else ():
-        (dataset,) = compile_datasets(source, file=str(datasets))
-        _put(api, f"/datasets/{dataset.name}", "/datasets", source)
-    _check(file, None, None, url)  # all findings of all rules before the first is published
-    published = []
-    for _, source in _documents(read_text(file)):
-        name = load_rule(source, file=str(file)).name
-        answer = _put(api, f"/rules/{name}", "/rules", source)
-        effect = _await_effect(api, int(answer["number"]))
-        published.append({"rule": answer["rule"], "version": answer["version"], **effect})
-        if not as_json:
-            say(f"{answer['rule']} version {answer['version']}: {_effect_text(effect)}")
+    Example: trackplane rule test rules.yaml --plan plan.yaml --datasets datasets.yaml
+    """
+    local = Local(plan=plan, datasets=datasets, functions=functions, tables=tables, scripts=scripts)
+    found = _checked(file, local, url)
+    _require_sound(file, [one for one in found if not one.rule])
+    failed = [test for one in found for test in one.tests if not test["passed"]]
     if as_json:
-        emit_json(published)
-    if any(entry["rejected"] for entry in published):
+        emit_json(
+            {
+                "rules": [one.rule for one in found],
+                "tests": [{"rule": one.rule, **test} for one in found for test in one.tests],
+                "failed": len(failed),
+            }
+        )
+    else:
+        for one in found:
+            for test in one.tests:
+                verdict = "passed" if test["passed"] else f"FAILED: {test['message']}"
+                say(f"{file}:{test['line']}: {one.rule} test {test['number']} {verdict}")
+        say(f"{sum(len(one.tests) for one in found)} test(s), {len(failed)} failed")
+    if failed:
         raise typer.Exit(FINDINGS)
 
 
-def _put(api: Api, path: str, collection: str, source: str) -> dict[str, Any]:
-    """Create or replace a resource; return it."""
-    etag = api.etag(path)
-    method, target = ("POST", collection) if etag is None else ("PUT", path)
-    answer, _ = api.call(method, target, etag=etag, json={"source": source})
-    found: dict[str, Any] = answer
+@app.command()
+def fmt(
+    file: Path = FileArgument,
+    to: str = typer.Option("python", "--to", help="Front end: python, sql or builder."),
+    write: bool = typer.Option(False, "--write", "-w", help="Write the file, not the terminal."),
+    url: str = UrlOption,
+    as_json: bool = JsonOption,
+) -> None:
+    """Print rules from their checked form, in a front end.
+
+    Example: trackplane rule fmt rules.yaml --to sql
+    """
+    if to not in _FRONT_ENDS:
+        raise ConfigurationError(f"there is no front end {to!r}", hint=", ".join(_FRONT_ENDS))
+    api = Api(url)
+    texts: list[str] = []
+    findings: list[Finding] = []
+    for line, source in documents(read_text(file)):
+        try:
+            body = {"source": source, "front_end": to}
+            answer, _ = api.call("POST", "/rules/format", json=body)
+            texts.append(str(answer["text"]).rstrip() + "\n")
+        except InputError as error:
+            findings += [moved(each, str(file), line) for each in error.findings] or [
+                Finding(code=error.code, message=error.message, file=str(file), line=line)
+            ]
+    if findings:
+        raise all_findings(file, findings)
+    text = "---\n".join(texts)
+    if write:
+        file.write_text(text, encoding="utf-8")
+    if as_json:
+        emit_json({"file": str(file), "front_end": to, "text": text, "written": write})
+    elif write:
+        say(f"wrote {file}")
+    else:
+        typer.echo(text, nl=False)
+
+
+@app.command()
+def explain(
+    what: str = typer.Argument(..., help="A rule in force, or a file of one rule."),
+    plan: Path | None = PlanOption,
+    datasets: Path | None = DatasetsOption,
+    functions: Path | None = FunctionsOption,
+    tables: Path | None = TablesOption,
+    scripts: Path | None = ScriptsOption,
+    code: bool = typer.Option(False, "--code", help="Show the generated code as well."),
+    url: str = UrlOption,
+    as_json: bool = JsonOption,
+) -> None:
+    """Show what a rule is to the engine: types, reads, failures, placement, cost.
+
+    Example: trackplane rule explain big_spender --code
+    """
+    path = Path(what)
+    if plan is not None:
+        local = Local(
+            plan=plan, datasets=datasets, functions=functions, tables=tables, scripts=scripts
+        )
+        rule = check_rule(load_rule(read_text(path), file=what), definitions(local, url))
+        found = explain_rule(rule)
+        if as_json:
+            emit_json(msgspec.to_builtins(found))
+        else:
+            typer.echo(found.text(), nl=False)
+        return
+    body = {"source": read_text(path)} if path.is_file() else {"rule": what}
+    answer, _ = Api(url).call("POST", "/rules/explain", json=body)
+    if as_json:
+        emit_json(answer)
+        return
+    typer.echo(answer["text"], nl=False)
+    typer.echo(f"\nplacement: {json.dumps(answer['placement'])}")
+    for note in answer["notes"]:
+        typer.echo(f"note: {note}")
+    if code:
+        typer.echo(f"\n{answer['code']}", nl=False)
+
+
+@app.command()
+def preview(
+    file: Path = FileArgument,
+    events: Path | None = typer.Option(
+        None, "--events", help="Events to run it on, one JSON object a line."
+    ),
+    app_name: str = typer.Option("", "--app", help="Run it on the latest events of this app."),
+    limit: int = typer.Option(20, "--limit", min=1, max=500, help="At most so many events."),
+    url: str = UrlOption,
+    as_json: bool = JsonOption,
+) -> None:
+    """Run a rule over real events without publishing it, and show what becomes of each.
+
+    Example: trackplane rule preview rule.yaml --app shop --limit 5
+    """
+    body: dict[str, Any] = {"source": read_text(file), "app": app_name, "limit": limit}
+    if events is not None:
+        body["events"] = list(_events(events))[:limit]
+    answer, _ = Api(url).call("POST", "/rules/preview", json=body)
+    if not answer["ok"]:
+        raise all_findings(file, [moved(f, str(file), 1) for f in findings_of(answer["findings"])])
+    if as_json:
+        emit_json(answer)
+        return
+    for item in answer["items"]:
+        say(f"{item['event']} {item['id']}: {item['outcome']} {item['reason']}".rstrip())
+        for output in item["outputs"]:
+            say(f"  -> {output['to']}: {json.dumps(output['row'], ensure_ascii=False)}")
+    total = len(answer["items"])
+    say(
+        f"{total} {answer['origin']} event(s): {answer['matched']} put out, {answer['failed']} failed"
+    )
+
+
+def _events(path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            event = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"{path}:{number} is not JSON: {error}") from error
+        if not isinstance(event, dict):
+            raise InputError(f"{path}:{number} is no JSON object")
+        found.append(event)
     return found
 
 
-def _await_effect(api: Api, number: int) -> dict[str, Any]:
-    deadline = time.monotonic() + _EFFECTIVE_S
-    while True:
-        state = api.get(f"/rulesets/{number}")
-        nodes = state["nodes"]
-        rejected = [n for node in nodes for n in node.get("nacks") or ()]
-        if state.get("effective_ms") is not None or time.monotonic() > deadline or not nodes:
-            return {
-                "number": number,
-                "nodes": len(nodes),
-                "effective_ms": state.get("effective_ms"),
-                "rejected": rejected,
-            }
-        time.sleep(0.02)
+@app.command()
+def budget(file: Path = FileArgument, url: str = UrlOption, as_json: bool = JsonOption) -> None:
+    """Estimate what rules would cost a day, on the traffic of the day before.
 
-
-def _effect_text(effect: dict[str, Any]) -> str:
-    if effect["rejected"]:
-        return "rejected: " + "; ".join(str(n["message"]) for n in effect["rejected"])
-    if not effect["nodes"]:
-        return "published; no node is connected"
-    if effect["effective_ms"] is None:
-        return f"published; not effective on all {effect['nodes']} nodes yet"
-    return f"effective on {effect['nodes']} nodes after {effect['effective_ms'] / 1000:.2f} s"
-
-
-@app.command("list")
-def list_rules(url: str = UrlOption, as_json: bool = JsonOption) -> None:
-    """List the rules in force."""
-    rows = list(Api(url).items("/rules"))
+    Example: trackplane rule budget rule.yaml
+    """
+    found = _checked(file, Local(), url)
+    _require_sound(file, [one for one in found if one.budget is None])
     if as_json:
-        emit_json(rows)
-        return
+        emit_json({one.rule: one.budget for one in found})
+    else:
+        for one in found:
+            _show_budget(one.rule, one.budget or {})
+    if any(one.budget and one.budget["verdict"] == "refuse" for one in found):
+        raise typer.Exit(FINDINGS)
+
+
+def _show_budget(rule: str, found: dict[str, Any]) -> None:
+    sample = f"{found['sampled']} sampled" if found["sampled"] else "none to sample"
+    rate = "" if found["match_rate"] is None else f", {found['match_rate']:.1%} put out"
+    say(f"{rule}: {found['events_per_day']:,} events a day ({found['basis']}; {sample}{rate})")
     table(
-        ["rule", "version", "apps", "to", "owner", "status"],
-        [
-            [
-                r["rule"],
-                r["version"],
-                ", ".join(r["apps"]) or "all",
-                r["to"],
-                r["owner"],
-                r["status"],
-            ]
-            for r in rows
-        ],
-        title="" if rows else "no rules yet",
+        ["", "value", "limit", "verdict"],
+        [[line["name"], line["value"], line["limit"], line["verdict"]] for line in found["lines"]],
     )
