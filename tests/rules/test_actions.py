@@ -273,6 +273,15 @@ def test_functions_that_double_one_another_are_refused():
     assert {code for code, _, _ in found} == {"rule_limit", "rule_function"}
 
 
+def test_many_calls_of_a_large_function_are_refused():
+    """Each alone would do."""
+    body = f"concat({', '.join(['x'] * 400)})"
+    large = ir.UserFunction(name="large", parameters={"x": "string"}, result="string", body=body)
+    calls = ", ".join(["large(what.s)"] * 100)
+    found = findings(f"select: {{s: 'concat({calls})'}}\nto: rows\n", functions={"large": large})
+    assert found == [("rule_limit", 1, 7)]
+
+
 def test_functions_that_call_themselves_are_refused():
     """The finding names the round."""
     functions = {

@@ -13,6 +13,7 @@ from trackplane.plan.model import EventSpec
 from trackplane.rules import front_ends, python
 from trackplane.rules.actions import Pipeline, fits
 from trackplane.rules.definitions import Definitions
+from trackplane.rules.inline import size
 from trackplane.rules.ir import (
     BOOL,
     EVENT_COLUMNS,
@@ -38,6 +39,7 @@ from trackplane.rules.syntax import Access, Apply, Constant, Node
 from trackplane.rules.typer import Typer
 
 SOURCE: Final = "events"
+MAX_PARTS: Final = 20_000  # of all its expressions
 _KEYED: Final = {"hmac": 1, "pseudonym": 1}  # the argument that names a key
 
 
@@ -117,6 +119,10 @@ class _Check:
             front_end=source.front_end,
             text=source.text,
         )
+        if sum(size(top) for top in expressions(rule)) > MAX_PARTS:
+            message = f"with its functions' bodies the rule has more than {MAX_PARTS} parts"
+            self._find("rule", "rule_limit", message, "make several rules")
+            raise RuleError(f"the rule {source.name!r} is too large", findings=self.findings)
         uses = typer.uses | pipeline.uses | uses_of(rule, self.definitions)
         writes = tuple(self._writes(rule))
         return msgspec.structs.replace(rule, writes=writes, uses=tuple(sorted(uses)))
