@@ -60,3 +60,19 @@ export function localised(text: string | Record<string, string> | null | undefin
   if (typeof text === "string") return text;
   return text[locale] ?? text.en ?? Object.values(text)[0] ?? "";
 }
+
+/** A time in ns as people read it: 850 ns, 3.2 µs, 1.4 ms. */
+export function nanoseconds(value: number, locale: Locale): string {
+  const units = ["ns", "µs", "ms", "s"];
+  const step = value < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(value) / 3));
+  const shown = value / 1_000 ** step;
+  return `${format(locale, { maximumFractionDigits: shown < 10 ? 1 : 0 }).format(shown)} ${units[step] ?? "s"}`;
+}
+
+/** A number of bytes: 312 B, 4.1 kB, 2.3 MB. */
+export function bytes(value: number, locale: Locale): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const step = value < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(value) / 3));
+  const shown = value / 1_000 ** step;
+  return `${format(locale, { maximumFractionDigits: shown < 10 && step ? 1 : 0 }).format(shown)} ${units[step] ?? "TB"}`;
+}

@@ -1,6 +1,7 @@
 /** Addresses. Pages with an editor or charts are loaded when they are first opened. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { NotFound } from "./pages/not-found";
+import { isTab, type Tab } from "./pages/rules/tabs";
 import { Shell } from "./shell/shell";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -16,8 +17,9 @@ const rules = createRoute({
   validateSearch: (search: Record<string, unknown>): { deleted?: number } => ({ deleted: typeof search.deleted === "number" ? search.deleted : undefined }),
   component: lazyRouteComponent(() => import("./pages/rules/list"), "RulesPage"),
 });
-const newRule = createRoute({ getParentRoute: () => root, path: "/rules/new", component: lazyRouteComponent(() => import("./pages/rules/editor"), "NewRulePage") });
-const rule = createRoute({ getParentRoute: () => root, path: "/rules/edit/$rule", component: lazyRouteComponent(() => import("./pages/rules/editor"), "RulePage") });
+const tabbed = (search: Record<string, unknown>): { tab?: Tab | undefined } => ({ tab: isTab(search.tab) ? search.tab : undefined });
+const newRule = createRoute({ getParentRoute: () => root, path: "/rules/new", validateSearch: tabbed, component: lazyRouteComponent(() => import("./pages/rules/editor"), "NewRulePage") });
+const rule = createRoute({ getParentRoute: () => root, path: "/rules/edit/$rule", validateSearch: tabbed, component: lazyRouteComponent(() => import("./pages/rules/editor"), "RulePage") });
 const events = createRoute({
   getParentRoute: () => root,
   path: "/events",
@@ -29,7 +31,7 @@ const events = createRoute({
   component: lazyRouteComponent(() => import("./pages/events"), "EventsPage"),
 });
 const query = createRoute({ getParentRoute: () => root, path: "/query", component: lazyRouteComponent(() => import("./pages/query"), "QueryPage") });
-const dirty = createRoute({ getParentRoute: () => root, path: "/dirty", component: lazyRouteComponent(() => import("./pages/dirty"), "DirtyPage") });
+const dirty = createRoute({ getParentRoute: () => root, path: "/dirty", component: lazyRouteComponent(() => import("./pages/dirty/workbench"), "DirtyPage") });
 
 export const router = createRouter({
   routeTree: root.addChildren([home, live, rules, newRule, rule, events, query, dirty]),

@@ -14,13 +14,16 @@ export class ApiError extends Error {
   readonly code: string;
   readonly hint: string | undefined;
   readonly findings: readonly Finding[];
+  /** Both texts and their merge, where somebody else was faster. */
+  readonly conflict: Schemas["Conflict"] | undefined;
 
-  constructor(problem: { status: number; detail?: string; title?: string; code?: string; hint?: string | null; findings?: readonly Finding[] }) {
+  constructor(problem: { conflict?: Schemas["Conflict"] | null; status: number; detail?: string; title?: string; code?: string; hint?: string | null; findings?: readonly Finding[] }) {
     super(problem.detail || problem.title || `HTTP ${problem.status}`);
     this.status = problem.status;
     this.code = problem.code ?? "error";
     this.hint = problem.hint ?? undefined;
     this.findings = problem.findings ?? [];
+    this.conflict = problem.conflict ?? undefined;
   }
 }
 

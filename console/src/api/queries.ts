@@ -61,15 +61,3 @@ export const eventQuery = (app: string, event: string) =>
     queryFn: ({ signal }) => data(api.GET("/api/v1/apps/{app}/events/{event}", { params: { path: { app, event } }, signal })),
     staleTime: 30_000,
   });
-
-export const dirtyGroupsQuery = (app: string) =>
-  queryOptions({
-    queryKey: ["dirty", "groups", app],
-    queryFn: async ({ signal }) => (await data(api.GET("/api/v1/dirty/groups", { params: { query: { app } }, signal }))).items,
-  });
-
-export const dirtyQuery = (app: string, reason: string, cursor: string) =>
-  queryOptions({
-    queryKey: ["dirty", "list", app, reason, cursor],
-    queryFn: ({ signal }) => data(api.GET("/api/v1/dirty", { params: { query: { app, reason, cursor, limit: 50 } }, signal })),
-  });

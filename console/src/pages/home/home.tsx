@@ -11,6 +11,7 @@ import { FirstSteps } from "./first-steps";
 import { addSample, lagByGroup, lostMessages, nothingArrived, storedRate, type Sample, type Status } from "./model";
 import { LagPanel, NodesPanel, RuleFailures } from "./panels";
 import { RateChart } from "./rate-chart";
+import { SinksPanel } from "./sinks";
 
 const HISTORY = ["rate-history"];
 const EMPTY: Sample[] = [];
@@ -37,6 +38,7 @@ export function HomePage() {
         <Stack gap="md">
           {status.isError && <ErrorState error={status.error} retry={() => void status.refetch()} />}
           {nothingArrived(status.data) ? <FirstSteps /> : <Flow status={status.data} history={history} />}
+          {status.data.sinks.length > 0 && <SinksPanel sinks={status.data.sinks} />}
           <NodesPanel status={status.data} />
         </Stack>
       ) : (

@@ -1,23 +1,34 @@
-/** The rule editor: checked while one types, published, then watched until every worker has it. */
-import { Alert, Badge, Button, Group, Kbd, Modal, Stack, Tabs, Text, UnstyledButton } from "@mantine/core";
+/** A rule: written as text, checked and tried while one types, tried on live traffic, published, watched. */
+import { Alert, Badge, Button, Group, Kbd, Menu, Modal, Stack, Tabs, Text } from "@mantine/core";
 import { useDebouncedValue, useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, useBlocker, useNavigate, useParams } from "@tanstack/react-router";
-import { useEffect, useMemo, useRef, useState } from "react";
-import { api, ApiError, data, type Finding, type Schemas } from "../../api/client";
+import { Link, useBlocker, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { api, ApiError, data, type Schemas } from "../../api/client";
 import { appsQuery, datasetsQuery, eventsQuery, ruleQuery, ruleVersionsQuery, sessionQuery } from "../../api/queries";
+import { checkQuery, draftQuery } from "../../api/queries-rules";
 import { CodeEditor, type CodeEditorHandle } from "../../components/code-editor";
 import { Icon } from "../../components/icons";
-import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/states";
+import { ErrorState, Loading, PageHead, Panel } from "../../components/states";
 import { moment } from "../../format";
 import { useText } from "../../i18n";
 import { ruleCompletion } from "./complete";
+import { ConflictDialog } from "./conflict";
 import { Effective } from "./effective";
+import { HistoryTab } from "./history";
 import { RuleStatus } from "./list";
-import { SideBySide } from "./side-by-side";
-import { diagnosticsOf, nameIn, NEW_RULE } from "./text";
+import { BudgetPanel, ExplainPanel, FindingsPanel, PreviewPanel, TestsPanel } from "./panels";
+import { PublishDialog, type PublishWish } from "./publish";
+import { ShadowTab } from "./shadow";
+import { isTab, type Tab } from "./tabs";
+import { appsIn, diagnosticsOf, nameIn, NEW_RULE } from "./text";
+import { useDraft } from "./use-draft";
+
+const StatisticsTab = lazy(async () => ({ default: (await import("./statistics")).StatisticsTab }));
 
 type Rule = Schemas["Rule"];
+type Draft = Schemas["Draft"];
+type Conflict = Schemas["Conflict"];
 
 export function NewRulePage() {
   const apps = useQuery(appsQuery);
@@ -27,30 +38,33 @@ export function NewRulePage() {
   const error = apps.error ?? datasets.error ?? events.error;
   if (error) return <ErrorState error={error} />;
   if (!apps.data || !datasets.data || (app && !events.data)) return <Loading rows={8} />;
-  return <Editor template={NEW_RULE(app || "my_app", datasets.data[0]?.dataset ?? "my_dataset", events.data?.items[0]?.event ?? "my_event")} />;
+  return <Editor template={NEW_RULE(app || "my_app", datasets.data[0]?.dataset ?? "my_dataset", events.data?.items[0]?.event ?? "my_event")} draft={null} />;
 }
 
 export function RulePage() {
   const { rule } = useParams({ from: "/rules/edit/$rule" });
-  const found = useQuery(ruleQuery(rule));
-  if (found.isPending) return <Loading rows={8} />;
-  if (found.isError) return <ErrorState error={found.error} retry={() => void found.refetch()} />;
-  return <Editor key={rule} rule={found.data} />;
+  const draft = useQuery(draftQuery(rule));
+  const found = useQuery({ ...ruleQuery(rule), retry: false });
+  if (found.isPending || draft.isPending) return <Loading rows={8} />;
+  const unpublished = found.error instanceof ApiError && found.error.status === 404 && draft.data;
+  if (found.isError && !unpublished) return <ErrorState error={found.error} retry={() => void found.refetch()} />;
+  if (draft.isError) return <ErrorState error={draft.error} retry={() => void draft.refetch()} />;
+  return <Editor key={rule} rule={found.data} draft={draft.data} />;
 }
 
 const publishedKey = (rule: string): string[] => ["published", rule];
+const TABS: readonly Tab[] = ["edit", "shadow", "statistics", "history"];
 
-interface Conflict {
-  theirs: Rule | undefined;
-}
-
-function Editor({ rule: first, template = "" }: { rule?: Rule; template?: string }) {
+function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined; template?: string; draft: Draft | null }) {
   const { t, locale } = useText();
   const cache = useQueryClient();
   const navigate = useNavigate();
   const session = useQuery(sessionQuery).data;
+  const apps = useQuery(appsQuery).data;
+  const { tab: wanted } = useSearch({ strict: false });
+  const tab = isTab(wanted) ? wanted : "edit";
   const [rule, setRule] = useState(first);
-  const [source, setSource] = useState(first?.source ?? template);
+  const [source, setSource] = useState(draft?.source ?? first?.source ?? template);
   const [number, setNumber] = useState(() => (first ? cache.getQueryData<number>(publishedKey(first.rule)) : undefined));
   useEffect(() => {
     if (first) return () => cache.removeQueries({ queryKey: publishedKey(first.rule) });
@@ -58,50 +72,58 @@ function Editor({ rule: first, template = "" }: { rule?: Rule; template?: string
   }, [cache, first]);
   const [conflict, setConflict] = useState<Conflict>();
   const [asking, { open: ask, close: unask }] = useDisclosure();
+  const [publishing, { open: openPublish, close: closePublish }] = useDisclosure();
   const editor = useRef<CodeEditorHandle>(null);
   const leaving = useRef(false);
 
   const [settled] = useDebouncedValue(source, 300);
-  const check = useQuery({
-    queryKey: ["rules", "check", settled],
-    queryFn: ({ signal }) => data(api.POST("/api/v1/rules/check", { body: { source: settled }, signal })),
-    gcTime: 30_000,
-    placeholderData: (before) => before,
-  });
+  const check = useQuery(checkQuery(settled));
   const current = check.data && !check.isPlaceholderData && settled === source ? check.data : undefined;
-  const findings = useMemo(() => check.data?.findings ?? [], [check.data]);
+  const findings = useMemo(() => [...(check.data?.findings ?? []), ...(check.data?.warnings ?? [])], [check.data]);
   const diagnostics = useMemo(() => (check.isPlaceholderData ? undefined : diagnosticsOf(settled, findings)), [settled, findings, check.isPlaceholderData]);
   const errors = findings.filter((finding) => finding.severity !== "warning").length;
+  const failedTests = (check.data?.tests ?? []).filter((test) => !test.passed).length;
   const completion = useMemo(() => ruleCompletion(cache, () => locale), [cache, locale]);
 
+  const name = rule?.rule ?? nameIn(settled);
+  const base = rule?.source ?? template;
+  const changed = source !== base;
+  const may = session !== undefined && session.role !== "viewer";
+  const kept = useDraft({ rule: name, source, base, baseVersion: draft?.base_version ?? rule?.version ?? 0, etag: draft?.etag ?? "0", enabled: may && (changed || draft !== null) });
+
+  const published = (now: Rule) => {
+    setConflict(undefined);
+    closePublish();
+    setRule(now);
+    setSource(now.source);
+    setNumber(now.number || undefined);
+    kept.forget();
+    cache.setQueryData(ruleQuery(now.rule).queryKey, now);
+    void cache.invalidateQueries({ queryKey: ["rules"], exact: true });
+    void cache.invalidateQueries({ queryKey: ruleVersionsQuery(now.rule).queryKey });
+  };
   const publish = useMutation({
-    mutationFn: async ({ over }: { over: string | undefined }) =>
-      rule
-        ? data(
-            api.PUT("/api/v1/rules/{rule}", {
-              params: { path: { rule: rule.rule }, header: { "If-Match": `"${over ?? rule.etag}"` } },
-              body: { source },
-            }),
-          )
-        : data(api.POST("/api/v1/rules", { body: { source } })),
-    onSuccess: (published) => {
-      setConflict(undefined);
-      setRule(published);
-      setNumber(published.number || undefined);
-      cache.setQueryData(ruleQuery(published.rule).queryKey, published);
-      void cache.invalidateQueries({ queryKey: ["rules"], exact: true });
-      void cache.invalidateQueries({ queryKey: ruleVersionsQuery(published.rule).queryKey });
-      if (!rule) {
+    mutationFn: async ({ over, wish }: { over: string | undefined; wish: PublishWish }) => {
+      const body = { source, reason: wish.reason, accept_cost: wish.acceptCost };
+      const now = rule
+        ? await data(api.PUT("/api/v1/rules/{rule}", { params: { path: { rule: rule.rule }, header: { "If-Match": `"${over ?? rule.etag}"` } }, body }))
+        : await data(api.POST("/api/v1/rules", { body }));
+      if (wish.guard) await data(api.POST("/api/v1/rules/{rule}/guard", { params: { path: { rule: now.rule } }, body: {} })).catch(() => undefined);
+      return now;
+    },
+    onSuccess: (now) => {
+      const isNew = !rule;
+      published(now);
+      if (isNew) {
         // The page of the rule is another one: it goes on watching what this one published.
         leaving.current = true;
-        cache.setQueryData(publishedKey(published.rule), published.number);
-        void navigate({ to: "/rules/edit/$rule", params: { rule: published.rule }, replace: true });
+        cache.setQueryData(publishedKey(now.rule), now.number);
+        void navigate({ to: "/rules/edit/$rule", params: { rule: now.rule }, replace: true });
       }
     },
-    onError: async (error) => {
-      if (!(error instanceof ApiError) || error.status !== 412 || !rule) return;
-      const theirs = await data(api.GET("/api/v1/rules/{rule}", { params: { path: { rule: rule.rule } } })).catch(() => undefined);
-      setConflict({ theirs });
+    onError: (error) => {
+      closePublish();
+      if (error instanceof ApiError && error.conflict) setConflict(error.conflict);
     },
   });
   const remove = useMutation({
@@ -112,14 +134,31 @@ function Editor({ rule: first, template = "" }: { rule?: Rule; template?: string
       await navigate({ to: "/rules", search: { deleted } });
     },
   });
+  const format = useMutation({
+    mutationFn: (frontEnd: Schemas["RuleFormat"]["front_end"]) => data(api.POST("/api/v1/rules/format", { body: { source, front_end: frontEnd } })),
+    onSuccess: ({ text }) => setSource(text),
+  });
+  const discard = useMutation({
+    mutationFn: kept.discard,
+    onSuccess: () => {
+      kept.forget();
+      setSource(base);
+    },
+  });
 
-  const changed = rule ? source !== rule.source : source !== template;
-  const may = session !== undefined && session.role !== "viewer";
+  const lastWish = useRef<PublishWish>({ reason: "", acceptCost: false, guard: false });
   const submit = () => {
-    if (may && (changed || !rule) && !publish.isPending) publish.mutate({ over: undefined });
+    if (may && (changed || !rule) && current?.ok && !publish.isPending) openPublish();
   };
-  useBlocker({ shouldBlockFn: () => changed && !leaving.current && !window.confirm(t("rule.leave")), enableBeforeUnload: () => changed && !leaving.current });
-  const refused = publish.error instanceof ApiError && publish.error.status !== 412 && !(publish.error.findings.length > 0 && errors > 0) ? publish.error : undefined;
+  // A draft that is saved is not lost by leaving.
+  const unsaved = changed && kept.state !== "saved";
+  useBlocker({
+    shouldBlockFn: ({ current: from, next }) => from.pathname !== next.pathname && unsaved && !leaving.current && !window.confirm(t("rule.leave")),
+    enableBeforeUnload: () => unsaved && !leaving.current,
+  });
+  const refused = publish.error instanceof ApiError && !publish.error.conflict && !(publish.error.findings.length > 0 && errors > 0) ? publish.error : undefined;
+  const show = (next: Tab) =>
+    void navigate(rule ? { to: "/rules/edit/$rule", params: { rule: rule.rule }, search: { tab: next === "edit" ? undefined : next }, replace: true } : { to: "/rules/new", search: { tab: next === "edit" ? undefined : next }, replace: true });
 
   return (
     <>
@@ -129,20 +168,36 @@ function Editor({ rule: first, template = "" }: { rule?: Rule; template?: string
             <Link to="/rules" className="tp-link" aria-label={t("rule.back")} style={{ display: "flex" }}>
               <Icon name="back" size={22} />
             </Link>
-            {rule ? rule.rule : t("rule.new")}
+            {rule ? rule.rule : name || t("rule.new")}
             {rule && <RuleStatus status={rule.status} />}
           </Group>
         }
         about={rule ? t("rule.about", { version: rule.version, time: moment(rule.updated_at, locale), by: rule.updated_by }) : t("rule.new.about")}
         actions={
           <>
+            {may && (
+              <Menu position="bottom-end">
+                <Menu.Target>
+                  <Button variant="default" loading={format.isPending}>
+                    {t("rule.format")}
+                  </Button>
+                </Menu.Target>
+                <Menu.Dropdown>
+                  {(["python", "sql", "builder"] as const).map((frontEnd) => (
+                    <Menu.Item key={frontEnd} onClick={() => format.mutate(frontEnd)}>
+                      {t(`rule.format.${frontEnd}`)}
+                    </Menu.Item>
+                  ))}
+                </Menu.Dropdown>
+              </Menu>
+            )}
             {rule && may && (
               <Button variant="default" onClick={ask} leftSection={<Icon name="clear" size={16} />}>
                 {t("rule.delete")}
               </Button>
             )}
             {may ? (
-              <Button onClick={submit} loading={publish.isPending} disabled={(rule && !changed) || (current !== undefined && !current.ok)} rightSection={<Kbd size="xs">Ctrl ↵</Kbd>}>
+              <Button onClick={submit} loading={publish.isPending} disabled={(rule && !changed) || !current?.ok} rightSection={<Kbd size="xs">Ctrl ↵</Kbd>}>
                 {t("rule.publish")}
               </Button>
             ) : (
@@ -160,70 +215,145 @@ function Editor({ rule: first, template = "" }: { rule?: Rule; template?: string
             {rule.message}
           </Alert>
         )}
+        {draft && changed && kept.state !== "none" && (
+          <Alert variant="outline" color={draft.behind ? "orange" : "gray"} title={t("rule.draft.resumed", { author: draft.author, time: moment(draft.updated_at, locale, "short") })}>
+            <Group gap="sm">
+              {draft.behind && <Text fz="sm">{t("rule.draft.behind", { version: draft.rule_version })}</Text>}
+              <Button size="compact-sm" variant="default" loading={discard.isPending} onClick={() => discard.mutate()}>
+                {t("rule.draft.discard")}
+              </Button>
+            </Group>
+          </Alert>
+        )}
         {refused && <ErrorState error={refused} />}
         {remove.isError && <ErrorState error={remove.error} />}
-        <div className="tp-split">
-          <section className="tp-panel" style={{ overflow: "hidden" }}>
-            <CodeEditor
-              value={source}
-              onChange={setSource}
-              language="yaml"
-              label={t("rule.source")}
-              minHeight={420}
-              maxHeight="64vh"
-              diagnostics={diagnostics}
-              complete={completion}
-              onSubmit={submit}
-              readOnly={session?.role === "viewer"}
-              handle={editor}
-            />
-            <Group px={14} py={8} justify="space-between" style={{ borderTop: "1px solid var(--tp-border)" }}>
-              <Group gap={8} role="status" data-testid="check">
-                <span className="tp-dot" style={{ background: `var(--mantine-color-${current ? (current.ok ? "teal" : "red") : "gray"}-6)` }} />
-                <Text fz="sm" fw={500}>
-                  {check.isError
-                    ? t("rule.check.unavailable")
-                    : !current
-                      ? t("rule.check.checking")
-                      : current.ok
-                        ? t("rule.check.ok")
-                        : t("rule.check.errors", { count: errors })}
-                </Text>
-              </Group>
-              <Text fz="xs" c="dimmed">
-                {t("rule.keys")}
-              </Text>
-            </Group>
-          </section>
-          <Panel flush>
-            <Tabs defaultValue="findings" keepMounted={false}>
-              <Tabs.List px={8} pt={4}>
-                <Tabs.Tab value="findings" rightSection={findings.length > 0 ? <Badge size="sm" variant="outline" color={errors ? "red" : "yellow"} c="var(--mantine-color-text)">{findings.length}</Badge> : undefined}>
-                  {t("rule.findings")}
-                </Tabs.Tab>
-                {rule && <Tabs.Tab value="versions">{t("rule.versions")}</Tabs.Tab>}
-              </Tabs.List>
-              <Tabs.Panel value="findings">
-                {check.isError ? (
-                  <div style={{ padding: 14 }}>
-                    <ErrorState error={check.error} retry={() => void check.refetch()} />
-                  </div>
-                ) : findings.length === 0 ? (
-                  <Empty title={check.data ? t("rule.findings.none") : t("rule.check.checking")}>{check.data ? t("rule.findings.none.about") : ""}</Empty>
-                ) : (
-                  <FindingList findings={findings} goTo={(line, column) => editor.current?.goTo(line, column)} />
-                )}
+        {format.isError && <ErrorState error={format.error} />}
+        <Tabs value={tab} onChange={(next) => isTab(next) && show(next)} keepMounted={false}>
+          <Tabs.List mb="md">
+            {TABS.filter((one) => rule !== undefined || one === "edit").map((one) => (
+              <Tabs.Tab key={one} value={one}>
+                {t(`rule.tab.${one}`)}
+              </Tabs.Tab>
+            ))}
+          </Tabs.List>
+          <Tabs.Panel value="edit">
+            <div className="tp-split">
+              <section className="tp-panel" style={{ overflow: "hidden" }}>
+                <CodeEditor
+                  value={source}
+                  onChange={setSource}
+                  language="yaml"
+                  label={t("rule.source")}
+                  minHeight={420}
+                  maxHeight="64vh"
+                  diagnostics={diagnostics}
+                  complete={completion}
+                  onSubmit={submit}
+                  readOnly={session?.role === "viewer"}
+                  handle={editor}
+                />
+                <Group px={14} py={8} justify="space-between" style={{ borderTop: "1px solid var(--tp-border)" }}>
+                  <Group gap={8} role="status" data-testid="check">
+                    <span className="tp-dot" style={{ background: `var(--mantine-color-${current ? (current.ok ? "teal" : "red") : "gray"}-6)` }} />
+                    <Text fz="sm" fw={500}>
+                      {check.isError
+                        ? t("rule.check.unavailable")
+                        : !current
+                          ? t("rule.check.checking")
+                          : current.ok
+                            ? t("rule.check.ok")
+                            : t("rule.check.errors", { count: errors + failedTests })}
+                    </Text>
+                  </Group>
+                  <Text fz="xs" c={kept.state === "failed" ? "var(--mantine-color-error)" : "dimmed"} data-testid="draft">
+                    {kept.state === "saving" ? t("rule.draft.saving") : kept.state === "saved" ? t("rule.draft.saved") : kept.state === "failed" ? t("rule.draft.failed") : t("rule.keys")}
+                  </Text>
+                </Group>
+              </section>
+              <Panel flush>
+                <Tabs defaultValue="findings" keepMounted={false}>
+                  <Tabs.List px={8} pt={4}>
+                    <Tabs.Tab value="findings" rightSection={<Counter count={findings.length} colour={errors ? "red" : "yellow"} />}>
+                      {t("rule.findings")}
+                    </Tabs.Tab>
+                    <Tabs.Tab value="tests" rightSection={<Counter count={failedTests} colour="red" />}>
+                      {t("rule.tests")}
+                    </Tabs.Tab>
+                    <Tabs.Tab value="preview">{t("rule.preview")}</Tabs.Tab>
+                    <Tabs.Tab value="explain">{t("rule.explain")}</Tabs.Tab>
+                    <Tabs.Tab value="budget" rightSection={<Counter count={check.data?.budget?.verdict === "refuse" ? 1 : 0} colour="red" />}>
+                      {t("rule.budget")}
+                    </Tabs.Tab>
+                  </Tabs.List>
+                  <Tabs.Panel value="findings">
+                    {check.isError ? (
+                      <div style={{ padding: 14 }}>
+                        <ErrorState error={check.error} retry={() => void check.refetch()} />
+                      </div>
+                    ) : (
+                      <FindingsPanel check={check.data} findings={findings} goTo={(line, column) => editor.current?.goTo(line, column)} />
+                    )}
+                  </Tabs.Panel>
+                  <Tabs.Panel value="tests">
+                    <TestsPanel check={check.data} goTo={(line, column) => editor.current?.goTo(line, column)} />
+                  </Tabs.Panel>
+                  <Tabs.Panel value="preview">
+                    <PreviewPanel source={settled} apps={appsIn(settled).length ? appsIn(settled) : (apps ?? []).map((app) => app.app)} />
+                  </Tabs.Panel>
+                  <Tabs.Panel value="explain">
+                    <ExplainPanel source={settled} />
+                  </Tabs.Panel>
+                  <Tabs.Panel value="budget">
+                    <BudgetPanel budget={check.data?.budget} />
+                  </Tabs.Panel>
+                </Tabs>
+              </Panel>
+            </div>
+          </Tabs.Panel>
+          {rule && (
+            <>
+              <Tabs.Panel value="shadow">
+                <ShadowTab rule={rule.rule} source={source} changed={changed && current?.ok === true} may={may} onPublished={() => void data(api.GET("/api/v1/rules/{rule}", { params: { path: { rule: rule.rule } } })).then(published)} />
               </Tabs.Panel>
-              {rule && (
-                <Tabs.Panel value="versions">
-                  <Versions rule={rule.rule} use={setSource} />
-                </Tabs.Panel>
-              )}
-            </Tabs>
-          </Panel>
-        </div>
+              <Tabs.Panel value="statistics">
+                <Suspense fallback={<Loading rows={6} />}>
+                  <StatisticsTab rule={rule.rule} />
+                </Suspense>
+              </Tabs.Panel>
+              <Tabs.Panel value="history">
+                <HistoryTab
+                  rule={rule.rule}
+                  may={may}
+                  use={(text) => {
+                    setSource(text);
+                    show("edit");
+                  }}
+                  onRolledBack={published}
+                />
+              </Tabs.Panel>
+            </>
+          )}
+        </Tabs>
       </Stack>
-      <Modal opened={asking} onClose={unask} title={<Text fw={650}>{t("rule.delete.title", { rule: rule?.rule ?? nameIn(source) })}</Text>} closeButtonProps={{ "aria-label": t("action.cancel") }}>
+      {publishing && (
+        <PublishDialog
+          rule={name}
+          exists={rule !== undefined}
+          admin={session?.role === "admin"}
+          budget={check.data?.budget}
+          busy={publish.isPending}
+          close={closePublish}
+          publish={(wish) => {
+            lastWish.current = wish;
+            publish.mutate({ over: undefined, wish });
+          }}
+          tryFirst={() => {
+            closePublish();
+            show("shadow");
+          }}
+        />
+      )}
+      <Modal opened={asking} onClose={unask} title={<Text fw={650}>{t("rule.delete.title", { rule: name })}</Text>} closeButtonProps={{ "aria-label": t("action.cancel") }}>
         <Stack>
           <Text fz="sm">{t("rule.delete.about")}</Text>
           <Group justify="flex-end">
@@ -243,112 +373,47 @@ function Editor({ rule: first, template = "" }: { rule?: Rule; template?: string
           </Group>
         </Stack>
       </Modal>
-      <Modal opened={conflict !== undefined} onClose={() => setConflict(undefined)} size="min(1100px, 94vw)" title={<Text fw={650}>{t("conflict.title")}</Text>} closeButtonProps={{ "aria-label": t("action.cancel") }}>
-        {conflict && (
-          <Stack>
-            <Text fz="sm">
-              {conflict.theirs ? t("conflict.about", { by: conflict.theirs.updated_by, version: conflict.theirs.version }) : t("conflict.gone")}
-            </Text>
-            {conflict.theirs && <SideBySide left={{ title: t("conflict.theirs", { version: conflict.theirs.version }), text: conflict.theirs.source }} right={{ title: t("conflict.yours"), text: source }} />}
-            <Group justify="flex-end">
-              <Button variant="default" onClick={() => setConflict(undefined)}>
-                {t("conflict.edit")}
-              </Button>
-              {conflict.theirs && (
-                <>
-                  <Button
-                    variant="default"
-                    onClick={() => {
-                      const { theirs } = conflict;
-                      if (!theirs) return;
-                      setRule(theirs);
-                      setSource(theirs.source);
-                      setConflict(undefined);
-                      publish.reset();
-                    }}
-                  >
-                    {t("conflict.take_theirs")}
-                  </Button>
-                  <Button loading={publish.isPending} onClick={() => publish.mutate({ over: conflict.theirs?.etag })}>
-                    {t("conflict.publish_mine")}
-                  </Button>
-                </>
-              )}
-            </Group>
-          </Stack>
-        )}
-      </Modal>
+      {conflict && rule && (
+        <ConflictDialog
+          conflict={conflict}
+          title={t("conflict.theirs", { version: conflict.etag })}
+          about={t("conflict.about", { by: conflict.author, version: conflict.etag })}
+          busy={publish.isPending}
+          mine={source}
+          close={() => setConflict(undefined)}
+          take={(text) => {
+            setRule({ ...rule, source: conflict.theirs, etag: conflict.etag, version: Number(conflict.etag) || rule.version });
+            setSource(text);
+            setConflict(undefined);
+            publish.reset();
+          }}
+          keepMine={() => publish.mutate({ over: conflict.etag, wish: lastWish.current })}
+        />
+      )}
+      {kept.conflict && (
+        <ConflictDialog
+          conflict={kept.conflict}
+          title={t("rule.draft.resumed", { author: kept.conflict.author, time: "" })}
+          about={t("rule.draft.conflict", { author: kept.conflict.author })}
+          busy={false}
+          mine={source}
+          close={() => kept.conflict && kept.settle(kept.conflict.etag)}
+          take={(text) => {
+            if (kept.conflict) kept.settle(kept.conflict.etag);
+            setSource(text);
+          }}
+          keepMine={() => kept.conflict && kept.settle(kept.conflict.etag)}
+        />
+      )}
     </>
   );
 }
 
-function FindingList({ findings, goTo }: { findings: readonly Finding[]; goTo: (line: number, column: number) => void }) {
-  const { t } = useText();
+function Counter({ count, colour }: { count: number; colour: string }) {
+  if (count === 0) return null;
   return (
-    <Stack gap={0} component="ul" m={0} p={0} style={{ listStyle: "none" }}>
-      {findings.map((finding, index) => (
-        <li key={index}>
-          <UnstyledButton className="tp-finding" onClick={() => goTo(finding.line ?? 1, finding.column ?? 1)}>
-            <Group gap={8} wrap="nowrap" align="baseline">
-              <span className="tp-dot" style={{ background: `var(--mantine-color-${finding.severity === "warning" ? "yellow" : "red"}-6)`, transform: "translateY(-1px)" }} />
-              <div style={{ minWidth: 0 }}>
-                <Text fz="sm" style={{ overflowWrap: "anywhere" }}>
-                  {finding.message}
-                </Text>
-                {finding.hint && (
-                  <Text fz="xs" c="dimmed">
-                    {finding.hint}
-                  </Text>
-                )}
-                <Text fz="xs" c="dimmed" className="tp-num">
-                  {finding.line ? t("rule.findings.place", { line: finding.line, column: finding.column ?? 1 }) : ""} <span className="tp-mono">{finding.code}</span>
-                </Text>
-              </div>
-            </Group>
-          </UnstyledButton>
-        </li>
-      ))}
-    </Stack>
-  );
-}
-
-function Versions({ rule, use }: { rule: string; use: (source: string) => void }) {
-  const { t, locale } = useText();
-  const versions = useQuery(ruleVersionsQuery(rule));
-  if (versions.isPending)
-    return (
-      <div style={{ padding: 14 }}>
-        <Loading rows={3} />
-      </div>
-    );
-  if (versions.isError)
-    return (
-      <div style={{ padding: 14 }}>
-        <ErrorState error={versions.error} retry={() => void versions.refetch()} />
-      </div>
-    );
-  return (
-    <Stack gap={0} component="ul" m={0} p={0} style={{ listStyle: "none", maxHeight: "60vh", overflow: "auto" }}>
-      {versions.data.map((version) => (
-        <li key={version.version} className="tp-finding">
-          <Group justify="space-between" wrap="nowrap" gap="sm">
-            <div>
-              <Text fz="sm" fw={600}>
-                {t("rule.version", { version: version.version })}{" "}
-                <Text span fz="xs" c="dimmed" fw={400}>
-                  {t(`rule.action.${version.action}`)}
-                </Text>
-              </Text>
-              <Text fz="xs" c="dimmed">
-                {moment(version.created_at, locale)} · {version.created_by}
-              </Text>
-            </div>
-            <Button size="compact-xs" variant="default" onClick={() => use(version.source)} style={{ flex: "none" }}>
-              {t("rule.version.use")}
-            </Button>
-          </Group>
-        </li>
-      ))}
-    </Stack>
+    <Badge size="sm" variant="outline" color={colour} c="var(--mantine-color-text)">
+      {count}
+    </Badge>
   );
 }

@@ -85,3 +85,9 @@ tests:
   - given: {event: ${event}, who: {user_id: u1}}
     expect: {user: u1}
 `;
+
+/** The events that a rule's filter names: quoted after ``event``. */
+export function eventsIn(source: string): string[] {
+  const named = [...source.matchAll(/\bevent\s*(?:==|=|in)\s*(\([^)]*\)|\[[^\]]*\]|"[^"\n]*"|'[^'\n]*')/gi)].flatMap((match) => [...(match[1] ?? "").matchAll(/["']([^"'\n]+)["']/g)].map((name) => name[1] ?? ""));
+  return [...new Set(named)].filter(Boolean);
+}

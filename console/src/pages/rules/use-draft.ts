@@ -1,0 +1,82 @@
+/** Keeps the text of an editor as the rule's draft: saved a second after the last key, never over another's. */
+import { useDebouncedValue } from "@mantine/hooks";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
+import { api, ApiError, data, type Schemas } from "../../api/client";
+import { draftQuery } from "../../api/queries-rules";
+
+export type DraftState = "none" | "saving" | "saved" | "failed" | "conflict";
+export type Conflict = Schemas["Conflict"];
+
+const SETTLE_MS = 1_000;
+
+interface Draft {
+  /** "" while the text has no name that a rule can have. */
+  rule: string;
+  source: string;
+  /** The text that needs no draft: the rule in force, or the template. */
+  base: string;
+  baseVersion: number;
+  etag: string;
+  enabled: boolean;
+}
+
+/** Save the text while it differs from ``base``; say how it stands, and what is in the way. */
+export function useDraft({ rule, source, base, baseVersion, etag: first, enabled }: Draft) {
+  const cache = useQueryClient();
+  const [settled] = useDebouncedValue(source, SETTLE_MS);
+  const [state, setState] = useState<DraftState>(first === "0" ? "none" : "saved");
+  const [conflict, setConflict] = useState<Conflict>();
+  const etag = useRef(first);
+  const saved = useRef<string>(undefined);
+
+  useEffect(() => {
+    if (!enabled || !rule || settled === saved.current || (settled === base && etag.current === "0")) return undefined;
+    const stop = new AbortController();
+    setState("saving");
+    data(
+      api.PUT("/api/v1/rules/{rule}/draft", {
+        params: { path: { rule }, header: { "If-Match": `"${etag.current}"` } },
+        body: { source: settled, base_version: baseVersion },
+        signal: stop.signal,
+      }),
+    )
+      .then((draft) => {
+        etag.current = draft.etag;
+        saved.current = settled;
+        cache.setQueryData(draftQuery(rule).queryKey, draft);
+        setState("saved");
+      })
+      .catch((error: unknown) => {
+        if (stop.signal.aborted) return;
+        if (error instanceof ApiError && error.conflict) {
+          setConflict(error.conflict);
+          setState("conflict");
+        } else setState("failed");
+      });
+    return () => stop.abort();
+  }, [cache, enabled, rule, settled, base, baseVersion]);
+
+  return {
+    state,
+    conflict,
+    /** Go on from another's draft: the next save replaces it. */
+    settle: (seen: string) => {
+      etag.current = seen;
+      saved.current = undefined;
+      setConflict(undefined);
+      setState("saved");
+    },
+    /** The draft is gone: published, or thrown away. */
+    forget: () => {
+      etag.current = "0";
+      saved.current = undefined;
+      cache.setQueryData(draftQuery(rule).queryKey, null);
+      setState("none");
+    },
+    discard: async () => {
+      if (etag.current === "0") return;
+      await data(api.DELETE("/api/v1/rules/{rule}/draft", { params: { path: { rule }, header: { "If-Match": `"${etag.current}"` } } }));
+    },
+  };
+}
