@@ -20,48 +20,32 @@ Numbers = npt.NDArray[np.int64]
 class Decoded:
     """Events of one mode: decoded, their numbers in the batch, and their headers' values if merged.
 
-    ``array`` has the numbers too; ``size`` is the events' bytes.
+    ``array`` has the numbers too.
     """
 
-    __slots__ = ("array", "events", "headers", "numbers", "size")
+    __slots__ = ("array", "events", "headers", "numbers")
 
     def __init__(
         self,
         events: list[Any],
         array: Numbers,
         headers: list[tuple[Any, ...]] | None = None,
-        *,
-        numbers: list[int] | None = None,
-        size: int = 0,
     ) -> None:
         self.events = events
         self.array = array
-        self.numbers: list[int] = array.tolist() if numbers is None else numbers
+        self.numbers: list[int] = array.tolist()
         self.headers = headers
-        self.size = size
 
     def __len__(self) -> int:
         return len(self.events)
 
-    def part(self, places: Sequence[int], size: int = 0) -> Decoded:
-        """Return the events at some places, of so many bytes."""
+    def part(self, places: Sequence[int]) -> Decoded:
+        """Return the events at some places."""
         headers = self.headers
         return Decoded(
             picked(self.events, places),
             self.array[places],
             None if headers is None else picked(headers, places),
-            size=size,
-        )
-
-    def slice(self, start: int, end: int, size: int) -> Decoded:
-        """Return the events from one place to another, of so many bytes."""
-        headers = self.headers
-        return Decoded(
-            self.events[start:end],
-            self.array[start:end],
-            None if headers is None else headers[start:end],
-            numbers=self.numbers[start:end],
-            size=size,
         )
 
 
@@ -70,7 +54,6 @@ class Decoding:
 
     def __init__(self, demand: Demand, directory: Directory) -> None:
         self.demand = demand
-        self.decoded: dict[Mode, Decoded] = {}
         self.unreadable: list[tuple[int, str]] = []
         self._directory = directory
         self._found: dict[Mode, _Found] = {}
@@ -107,8 +90,13 @@ class Decoding:
         self._waiting[mode].append(chosen + start)
         self._headers += values or ()
 
-    def finish(self) -> None:
-        """Decode what waits: together, or one by one where they do not all fit."""
+    def take(self) -> dict[Mode, Decoded]:
+        """Return what is decoded by now, once."""
+        found, self._found = self._found, {}
+        return {mode: some.together() for mode, some in found.items()}
+
+    def finish(self) -> dict[Mode, Decoded]:
+        """Decode what waits, together or one by one where they do not all fit; return the rest."""
         for mode in ("bare", "merged"):
             slices = self._slices[mode]
             if not slices:
@@ -124,8 +112,7 @@ class Decoding:
                 self._keep(mode, events, array, headers)
             else:
                 self._one_by_one(mode, slices, array, headers)
-        for mode, found in self._found.items():
-            self.decoded[mode] = found.together()
+        return self.take()
 
     def _one_by_one(
         self,
@@ -201,22 +188,13 @@ class _Found:
         return Decoded(self.events, array, self.headers or None)
 
 
-def by_bucket(
-    decoded: Decoded, owner: Numbers, directory: Directory
-) -> Iterator[tuple[int, Decoded]]:
+def by_bucket(decoded: Decoded, owner: Numbers) -> Iterator[tuple[int, Decoded]]:
     """Return each bucket's number and events, given the bucket of each event of the batch."""
     owners = owner[decoded.array]
     order = np.argsort(owners, kind="stable")
     ordered = owners[order]
-    starts = np.concatenate(([0], np.flatnonzero(np.diff(ordered)) + 1))
-    sizes = np.add.reduceat(directory.length[decoded.array[order]], starts).tolist()
-    buckets = ordered[starts].tolist()
-    if len(buckets) == 1:
-        decoded.size = sizes[0]
-        yield buckets[0], decoded
-        return
-    together = decoded.part(order.tolist())
-    begins = starts.tolist()
-    ends = [*begins[1:], len(together)]
-    for bucket, start, end, size in zip(buckets, begins, ends, sizes, strict=True):
-        yield bucket, together.slice(start, end, size)
+    places = order.tolist()
+    start = 0
+    for end in [*(np.flatnonzero(np.diff(ordered)) + 1).tolist(), len(places)]:
+        yield int(ordered[start]), decoded.part(places[start:end])
+        start = end

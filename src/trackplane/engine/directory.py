@@ -6,7 +6,8 @@ are read, all at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import chain
 from operator import itemgetter
@@ -30,27 +31,36 @@ def picked(values: Sequence[_T], places: Sequence[int]) -> list[_T]:
 
 
 class Directory:
-    """One entry an event in each column. Times are ms."""
+    """One entry an event in each column. Times are ms.
+
+    Lists grow with each frame, so that generated code may hold them from the first one on; arrays
+    are for when all frames are there.
+    """
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
         self.starts: list[int] = []
         self._size = 0
+        self._lists: dict[str, list[Any]] = {}
 
     def __len__(self) -> int:
         return self._size
 
     def add(self, frame: Frame) -> int:
-        """Add a frame's events; return the number of the first. No column was read before."""
+        """Add a frame's events; return the number of the first."""
         start = self._size
         self.frames.append(frame)
         self.starts.append(start)
         self._size += len(frame)
+        for name, values in self._lists.items():
+            values.extend(_COLUMNS[name](frame))
+        for name in _ARRAYS:
+            self.__dict__.pop(name, None)
         return start
 
     def place(self, number: int) -> tuple[Frame, int]:
         """Return an event's frame and its index there."""
-        index = int(np.searchsorted(self.starts, number, side="right")) - 1
+        index = bisect_right(self.starts, number) - 1
         return self.frames[index], number - self.starts[index]
 
     def _joined(self, columns: list[Any]) -> _Numbers:
@@ -113,49 +123,92 @@ class Directory:
 
     # --- lists, for generated code ----------------------------------------------------------------
 
-    @cached_property
+    def _list(self, name: str) -> list[Any]:
+        found = self._lists.get(name)
+        if found is None:
+            column = _COLUMNS[name]
+            found = list(chain.from_iterable(column(frame) for frame in self.frames))
+            self._lists[name] = found
+        return found
+
+    @property
     def ids(self) -> list[str]:
         """Return each event's id."""
-        if len(self.frames) == 1:
-            return self.frames[0].ids
-        return list(chain.from_iterable(frame.ids for frame in self.frames))
+        return self._list("ids")
 
-    @cached_property
+    @property
     def names(self) -> list[str]:
         """Return each event's name."""
-        return picked(self.known_names, self.name.tolist())
+        return self._list("names")
 
-    @cached_property
+    @property
     def at(self) -> list[int]:
         """Return each event's ``when.at``."""
-        return list(self.at_ms.tolist())
+        return self._list("at")
 
-    @cached_property
+    @property
     def received(self) -> list[int]:
         """Return each event's ``when.server``."""
-        return list(self.received_ms.tolist())
+        return self._list("received")
 
-    @cached_property
+    @property
     def apps(self) -> list[str]:
         """Return each event's app."""
-        return [self.uploads[number].app for number in self.upload.tolist()]
+        return self._list("apps")
 
-    @cached_property
+    @property
     def envs(self) -> list[str]:
         """Return each event's environment."""
-        return [self.uploads[number].env for number in self.upload.tolist()]
+        return self._list("envs")
 
-    @cached_property
+    @property
     def revisions(self) -> list[int]:
         """Return each event's plan revision."""
-        return [self.uploads[number].revision for number in self.upload.tolist()]
+        return self._list("revisions")
 
-    @cached_property
+    @property
     def grades(self) -> list[str]:
         """Return each event's grade."""
-        return [frame.grade for frame in self.frames for _ in range(len(frame))]
+        return self._list("grades")
 
-    @cached_property
+    @property
     def weights(self) -> list[float]:
         """Return each event's weight."""
-        return list(self.weight.tolist())
+        return self._list("weights")
+
+
+def _of_upload(name: str) -> Callable[[Frame], Iterable[Any]]:
+    def column(frame: Frame) -> Iterable[Any]:
+        return picked([getattr(upload, name) for upload in frame.uploads], frame.upload.tolist())
+
+    return column
+
+
+def _weights(frame: Frame) -> list[float]:
+    weights = [1.0] * len(frame)
+    for index, weight in frame.weights.items():
+        weights[index] = weight
+    return weights
+
+
+_COLUMNS: Final[dict[str, Callable[[Frame], Iterable[Any]]]] = {
+    "ids": lambda frame: frame.ids,
+    "names": lambda frame: picked(frame.names, frame.name.tolist()),
+    "at": lambda frame: frame.at.tolist(),
+    "received": _of_upload("received"),
+    "apps": _of_upload("app"),
+    "envs": _of_upload("env"),
+    "revisions": _of_upload("revision"),
+    "grades": lambda frame: [frame.grade] * len(frame),
+    "weights": _weights,
+}
+_ARRAYS: Final = (
+    "uploads",
+    "upload",
+    "known_names",
+    "name",
+    "at_ms",
+    "received_ms",
+    "weight",
+    "length",
+)

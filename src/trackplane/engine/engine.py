@@ -14,14 +14,11 @@ import msgspec
 import structlog
 
 from trackplane.engine.bucket import Bucket
-from trackplane.engine.decoding import Decoded
-from trackplane.engine.demand import Mode
-from trackplane.engine.generate import Runner
 from trackplane.engine.intake import Intake, Mask
 from trackplane.engine.outputs import INTERNAL, UNREADABLE, Batch, DatasetRows, Outputs
 from trackplane.engine.ruleset import Ruleset
+from trackplane.engine.running import Running
 from trackplane.frame import Frame
-from trackplane.rules.ir import Rule
 
 __all__ = ["INTERNAL", "UNREADABLE", "DatasetRows", "Engine", "Outputs", "Statistics"]
 
@@ -109,32 +106,36 @@ class Engine:
         """Run the ruleset over the events that their mask keeps (None: all of them)."""
         ruleset = self.ruleset
         outputs = Outputs(ruleset.number)
-        intake = Intake(ruleset, outputs, sampled=self._batches % _SAMPLE == 1)
-        events = 0
+        batch = Batch()
+        timed = self._clock if self._batches % _SAMPLE == 0 else None
+        running = Running(batch, outputs, timed)
+        intake = Intake(ruleset, outputs, batch.directory, sampled=self._batches % _SAMPLE == 1)
         for frame, keep in items:
-            intake.add(frame, keep)
-            events += len(frame)
+            self._events += len(frame)
+            for work in intake.add(frame, keep):
+                running.run(work)
+        for work in intake.rest():
+            running.run(work)
+        outputs.collect(batch)
+        self._note(ruleset, intake, running)
+        outputs.add_to(self._matched, self._output, self._failed, self._written)
+        return outputs
+
+    def _note(self, ruleset: Ruleset, intake: Intake, running: Running) -> None:
+        """Keep account of what rules were tried on."""
+        self._batches += 1
         if ruleset is not self._tried_under or len(self._tried) > _MOST_TRIED:
             # Its buckets, and with them the ruleset before, may be forgotten.
             before, self._tried, self._tried_under = self._tried, {}, ruleset
             _share(before, self._read, self._spent_ns)
-        batch = Batch(intake.directory)
-        clock = self._clock if self._batches % _SAMPLE == 0 else None
-        for bucket, mode, decoded in intake.buckets():
-            self._decoded += len(decoded)
+        for bucket, events, size in intake.tried():
+            self._decoded += events
             tried = self._tried.get(id(bucket))
             if tried is None:
                 tried = self._tried[id(bucket)] = _Tried(bucket)
-            tried.size += decoded.size or intake.directory.size(decoded.array)
-            start = clock() if clock else 0
-            _run(bucket, mode, decoded, batch, outputs)
-            if clock:
-                tried.ns += (clock() - start) * _SAMPLE
-        outputs.collect(batch)
-        self._batches += 1
-        self._events += events
-        outputs.add_to(self._matched, self._output, self._failed, self._written)
-        return outputs
+            tried.size += size
+            if running.spent_ns:
+                tried.ns += running.spent_ns[id(bucket)] * _SAMPLE
 
 
 def _share(tried: Mapping[int, _Tried], read: Counter[str], spent_ns: Counter[str]) -> None:
@@ -145,37 +146,3 @@ def _share(tried: Mapping[int, _Tried], read: Counter[str], spent_ns: Counter[st
             read[rule.name] += each.size
             if share:
                 spent_ns[rule.name] += share
-
-
-def _run(bucket: Bucket, mode: Mode, events: Decoded, batch: Batch, outputs: Outputs) -> None:
-    """Run a bucket; a defect of ours in one of its rules hurts no other."""
-    matched = len(batch.matched)
-    try:
-        for runner in bucket.runners:
-            runner(mode, events, batch)
-    except Exception:  # noqa: BLE001
-        batch.forget(bucket.rules, events.numbers, matched)
-        _log.exception("rule_defect", ruleset=outputs.number)
-        for rule in bucket.rules:
-            _run_alone(rule, bucket, mode, events, batch, outputs)
-
-
-def _run_alone(
-    rule: Rule, bucket: Bucket, mode: Mode, events: Decoded, batch: Batch, outputs: Outputs
-) -> None:
-    """Run a rule over each event alone; whatever it raises is that pair's failure."""
-    runner = Runner([rule], bucket.demand, bucket.environment)
-    matched = len(batch.matched)
-    try:
-        runner(mode, events, batch)
-    except Exception:  # noqa: BLE001
-        batch.forget([rule], events.numbers, matched)
-    else:
-        return
-    for place, number in enumerate(events.numbers):
-        matched = len(batch.matched)
-        try:
-            runner(mode, events.part([place]), batch)
-        except Exception as error:  # noqa: BLE001 the pair is kept as a dirty event
-            batch.forget([rule], [number], matched)
-            outputs.fail(rule.name, INTERNAL, repr(error), batch.directory, number)

@@ -1,4 +1,4 @@
-"""From the IR to Python: one function for a bucket of rules, run over a batch of decoded events.
+"""From the IR to Python: one function for a bucket of rules, run on each decoded event.
 
 No text of a user reaches the source: names, literals and patterns go in through the namespace, and
 the source is made of numbered variables only.
@@ -14,8 +14,8 @@ import msgspec
 
 from trackplane.engine import values
 from trackplane.engine.conditions import Guard, conjuncts
-from trackplane.engine.decoding import Decoded
 from trackplane.engine.demand import Demand, Mode, demand_of
+from trackplane.engine.directory import Directory
 from trackplane.engine.expressions import Expressions
 from trackplane.engine.guards import Guarded, Guards
 from trackplane.engine.outputs import Batch
@@ -25,6 +25,9 @@ from trackplane.rules.ir import BOOL, Call, Expression, Path, Rule
 from trackplane.rules.library.environment import NOTHING, Environment
 
 __all__ = ["GenerateError", "Runner", "source_of"]
+
+
+Run = Callable[..., None]  # of an event, its number and, of the modes that have them, its header
 
 
 class Runner:
@@ -41,18 +44,18 @@ class Runner:
         self._rules = tuple(rules)
         self._demand = demand
         self._environment = environment
-        self._functions: dict[Mode, Callable[..., None]] = {}
+        self._functions: dict[Mode, Callable[[Directory, Batch], Run]] = {}
         self._function("bare")
 
-    def __call__(self, mode: Mode, events: Decoded, batch: Batch) -> None:
-        """Run the rules over events of one mode."""
+    def bind(self, mode: Mode, batch: Batch) -> Run:
+        """Return what runs the rules over an event of one mode, for one batch."""
         function = self._functions.get(mode) or self._function(mode)
-        function(batch.directory, events.events, events.numbers, events.headers, batch)
+        return function(batch.directory, batch)
 
-    def _function(self, mode: Mode) -> Callable[..., None]:
+    def _function(self, mode: Mode) -> Callable[[Directory, Batch], Run]:
         text, names = _generate(self._rules, self._demand, mode, self._environment)
         exec(compile(text, "<rules>", "exec"), names)  # noqa: S102 made of numbered variables only
-        function: Callable[..., None] = names["run"]
+        function: Callable[[Directory, Batch], Run] = names["bind"]
         self._functions[mode] = function
         return function
 
@@ -85,16 +88,12 @@ def _generate(
         "HIGH": 1 << 63,
     }
     source = Source(names)
-    headers = "" if mode == "bare" else ", headers"
-    variables = "e, p" if mode == "bare" else "e, p, h"
-    source.line(f"for {variables} in zip(events, numbers{headers}):")
-    with source.block():
-        _Body(rules, demand, mode, source, environment).emit()
-    return source.text("run(d, events, numbers, headers, batch)"), names
+    _Body(rules, demand, mode, source, environment).emit()
+    return source.text("bind(d, batch)", "run(e, p)" if mode == "bare" else "run(e, p, h)"), names
 
 
 class _Body:
-    """What is done with each event."""
+    """What is done with an event."""
 
     def __init__(
         self,

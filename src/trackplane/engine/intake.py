@@ -1,7 +1,7 @@
 """From frames to decoded events by bucket: only what some rule wants is decoded.
 
 Everything a frame's directory can answer is done on columns: which events have candidates, which
-place each belongs to, and the sorting of a whole batch by place. Rules that are looked up by value
+place each belongs to. Rules that are looked up by value
 follow: events are sorted by leaf, and what the leaf reads is decoded of those alone.
 """
 
@@ -14,81 +14,110 @@ import numpy.typing as npt
 
 from trackplane.engine.bucket import Bucket
 from trackplane.engine.decoding import Decoded, Decoding, by_bucket
-from trackplane.engine.demand import Mode
 from trackplane.engine.directory import Directory
 from trackplane.engine.lookup import Lookup
 from trackplane.engine.outputs import UNREADABLE, Outputs
 from trackplane.engine.ruleset import Place, Ruleset
+from trackplane.engine.running import Work
 from trackplane.frame import Frame
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]  # of places, one an event
-Work = tuple[Bucket, Mode, Decoded]
 
 _MOST_REPORTED = 100  # rules that an event which cannot be decoded is reported for
 
 
 class Intake:
-    """Collects a batch's frames; ``buckets`` then gives each bucket's events, in order.
+    """Takes a batch's frames in; gives what is decoded of them, as soon as may be.
 
     A ``sampled`` batch is counted for the index's plans.
     """
 
-    def __init__(self, ruleset: Ruleset, outputs: Outputs, *, sampled: bool = False) -> None:
-        self.directory = Directory()
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        outputs: Outputs,
+        directory: Directory,
+        *,
+        sampled: bool = False,
+    ) -> None:
+        self.directory = directory
         self._ruleset = ruleset
         self._outputs = outputs
         self._sampled = sampled
         self._places: list[Place] = []
         self._number: dict[int, int] = {}
-        self._known: dict[
-            tuple[str, str], dict[str, int]
-        ] = {}  # of an app and environment, by name
+        # Of an app and environment, by the event's name.
+        self._known: dict[tuple[str, str], dict[str, int]] = {}
+        self._buckets: list[Bucket] = []  # of each place
+        self._leaves: list[tuple[Bucket, Decoded]] = []
         self._decodings: list[Decoding] = []
         self._by_demand: dict[int, int] = {}
         self._decoding_of: list[int] = []  # of each place
         self._owners: list[Numbers] = []
 
-    def add(self, frame: Frame, keep: Mask | None) -> None:
-        """Decode what rules read of the frame's events that the mask keeps and rules want."""
+    def add(self, frame: Frame, keep: Mask | None) -> list[Work]:
+        """Take the frame's events that the mask keeps and rules want; return what can be run now.
+
+        What is decoded at once is run at once, while it is in the processor's cache.
+        """
         owners = self._candidates(frame)
         if owners is None:
-            return
+            return []
         if keep is not None:
             owners[~keep] = -1
         here = set(owners.tolist()) - {-1}
         if not here:
-            return
+            return []
         start = self.directory.add(frame)
         self._owners.append(owners)
         decodings = {self._decoding_of[place] for place in here}
         if len(decodings) == 1:
-            self._decodings[decodings.pop()].add(frame, start, np.flatnonzero(owners >= 0))
-            return
+            decoding = self._decodings[decodings.pop()]
+            decoding.add(frame, start, np.flatnonzero(owners >= 0))
+            if any(self._places[place].nodes for place in here):
+                return []
+            return [
+                Work(mode, decoded, owners[decoded.array - start].tolist(), self._buckets)
+                for mode, decoded in decoding.take().items()
+            ]
         which = np.array([*self._decoding_of, -1])[owners]
         for number in sorted(decodings):
             self._decodings[number].add(frame, start, np.flatnonzero(which == number))
+        return []
 
-    def buckets(self) -> Iterator[Work]:
-        """Return each bucket with its events."""
+    def rest(self) -> Iterator[Work]:
+        """Decode what waits and return it; then what is looked up by value."""
         if not self._owners:
             return
         owner = np.concatenate(self._owners)
         lookup = Lookup(self.directory, sampled=self._sampled)
         for decoding in self._decodings:
-            decoding.finish()
+            for mode, decoded in decoding.finish().items():
+                yield Work(mode, decoded, owner[decoded.array].tolist(), self._buckets)
+                if any(place.nodes for place in self._places):
+                    for number, events in by_bucket(decoded, owner):
+                        if self._places[number].nodes:
+                            lookup.add(self._places[number], mode, events)
             for number, text in decoding.unreadable:
                 self._unreadable(self._places[int(owner[number])], number, text)
-            for mode, decoded in decoding.decoded.items():
-                for place_number, events in by_bucket(decoded, owner, self.directory):
-                    place = self._places[place_number]
-                    if place.bucket.rules:
-                        yield place.bucket, mode, events
-                    if place.nodes:
-                        lookup.add(place, mode, events)
-        yield from self._leaves(lookup)
+        yield from self._looked_up(lookup)
 
-    def _leaves(self, lookup: Lookup) -> Iterator[Work]:
+    def tried(self) -> Iterator[tuple[Bucket, int, int]]:
+        """Return each bucket with how many events it was tried on and their bytes."""
+        if self._owners:
+            owner = np.concatenate(self._owners)
+            wanted = owner >= 0
+            owner, length = owner[wanted], self.directory.length[wanted]
+            counts = np.bincount(owner, minlength=len(self._places)).tolist()
+            sizes = np.bincount(owner, length, len(self._places)).tolist()
+            for bucket, count, size in zip(self._buckets, counts, sizes, strict=True):
+                if count:
+                    yield bucket, count, int(size)
+        for bucket, decoded in self._leaves:
+            yield bucket, 0, self.directory.size(decoded.array)
+
+    def _looked_up(self, lookup: Lookup) -> Iterator[Work]:
         """Decode the events of leaves, those that read the same together, and return them."""
         by_demand: dict[int, list[tuple[Bucket, list[int]]]] = {}
         for (names, app, env), numbers in lookup.leaves.items():
@@ -104,18 +133,19 @@ class Intake:
                 first, last = np.searchsorted(wanted, (start, end))
                 if first < last:
                     decoding.add(frame, start, wanted[first:last] - start)
-            decoding.finish()
+            modes = decoding.finish()
             for number, text in decoding.unreadable:
                 for bucket, numbers in leaves:
                     if number in numbers:
                         self._fail(bucket, number, text)
-            for mode, decoded in decoding.decoded.items():
+            for mode, decoded in modes.items():
                 where = {number: place for place, number in enumerate(decoded.numbers)}
                 for bucket, numbers in leaves:
                     places = [where[number] for number in numbers if number in where]
                     if places:
-                        size = int(self.directory.length[decoded.array[places]].sum())
-                        yield bucket, mode, decoded.part(places, size)
+                        events = decoded.part(places)
+                        self._leaves.append((bucket, events))
+                        yield Work(mode, events, [0] * len(events), [bucket])
 
     def _unreadable(self, place: Place, number: int, text: str) -> None:
         """Report an event that cannot be decoded for rules that it might have concerned."""
@@ -163,6 +193,7 @@ class Intake:
         if number is None:
             number = self._number[id(place)] = len(self._places)
             self._places.append(place)
+            self._buckets.append(place.bucket)
             demand = place.bucket.demand
             decoding = self._by_demand.get(id(demand))
             if decoding is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +20,6 @@ from trackplane.engine.rows import (
     patched,
     whole_event,
 )
-from trackplane.rules.ir import Rule
 
 __all__ = ["Batch", "DatasetRows", "Found", "Outputs", "ScriptRows"]
 
@@ -54,8 +54,8 @@ class Batch:
 
     __slots__ = ("canary", "directory", "failed", "found", "matched", "rates")
 
-    def __init__(self, directory: Directory) -> None:
-        self.directory = directory
+    def __init__(self) -> None:
+        self.directory = Directory()
         self.found: dict[tuple[str, str], Found] = {}
         self.failed: list[tuple[str, str, int]] = []
         self.matched: list[str] = []
@@ -69,26 +69,20 @@ class Batch:
             found = self.found[target, script] = Found()
         return found
 
-    def forget(self, rules: Iterable[Rule], numbers: Iterable[int], matched: int) -> None:
-        """Take away what some rules found for some events, before they are run again.
-
-        ``matched`` is how long that list was before.
-        """
-        names, events = {rule.name for rule in rules}, set(numbers)
+    def forget(self, rules: AbstractSet[str], number: int) -> None:
+        """Take away what some rules found last, for one event."""
         for found in self.found.values():
-            left = [
-                place
-                for place, (rule, number) in enumerate(
-                    zip(found.rules, found.numbers, strict=False)
-                )
-                if rule not in names or number not in events
-            ]
-            found.rows = [found.rows[place] for place in left]
-            found.numbers = [found.numbers[place] for place in left]
-            found.rules = [found.rules[place] for place in left]
-            found.whole = [f for f in found.whole if f[0] not in names or f[1] not in events]
-        self.failed = [f for f in self.failed if f[0] not in names or f[2] not in events]
-        del self.matched[matched:]
+            while found.rules and found.numbers[-1] == number and found.rules[-1] in rules:
+                found.rows.pop()
+                found.numbers.pop()
+                found.rules.pop()
+            while found.whole and found.whole[-1][1] == number and found.whole[-1][0] in rules:
+                found.whole.pop()
+        failed, matched = self.failed, self.matched
+        while failed and failed[-1][2] == number and failed[-1][0] in rules:
+            failed.pop()
+        while matched and matched[-1] in rules:
+            matched.pop()
 
 
 class Outputs:
@@ -227,6 +221,8 @@ class Outputs:
         except Exception:  # noqa: BLE001 whatever one row is made of, it is that row's failure
             data = self._one_by_one(found, directory)
             rows, numbers, rules = found.rows, found.numbers, found.rules
+        if numbers == sorted(numbers):
+            return data, numbers, rules
         order = sorted(range(len(numbers)), key=numbers.__getitem__)
         return (
             [data[place] for place in order],

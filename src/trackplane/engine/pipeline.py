@@ -34,7 +34,6 @@ class Change(NamedTuple):
     """
 
     name: str
-    atom: str
     otherwise: bool = False
     before: Change | None = None
 
@@ -48,6 +47,7 @@ class Pipeline:
         self._expressions = expressions
         self._name = source.constant(rule.name)
         self._changes: dict[Property, Change] = {}
+        self._patch: list[tuple[str, str, str]] = []  # of a kept event, in order
         self._exploded = ""
         self._by = ""
         self._routes: tuple[tuple[str, str], ...] = ()
@@ -81,9 +81,11 @@ class Pipeline:
             case ir.Set():
                 self._set(action, rest)
             case ir.Unset(paths=paths):
+                gone = self._source.constant(GONE)
                 for path in paths:
                     root, _, name = path.partition(".")
-                    self._changes[root, name] = Change("", "")
+                    self._changes[root, name] = Change("")
+                    self._patch.append((root, name, gone))
                 self._actions(rest)
             case ir.Explode():
                 self._explode(action, rest)
@@ -138,7 +140,7 @@ class Pipeline:
     def _new(self, atom: str) -> Change:
         name = f"${atom}"  # no name of a user begins with it
         self._expressions.call(name, Value(atom, True, False))
-        return Change(name, atom)
+        return Change(name)
 
     def _set(self, action: ir.Set, rest: Sequence[Action]) -> None:
         found = [self._value(assignment.value) for assignment in action.values]
@@ -146,10 +148,13 @@ class Pipeline:
             changes = dict(self._changes)
             for assignment, value in zip(action.values, found, strict=True):
                 key = (assignment.root, assignment.name)
-                new = self._new(self._source.assign(value.atom))
+                atom = self._source.assign(value.atom)
+                new, patch = self._new(atom), atom
                 if assignment.skip_null and value.null:
                     new = new._replace(otherwise=True, before=self._changes.get(key))
+                    patch = f"{self._source.constant(KEEP)} if {atom} is None else {atom}"
                 changes[key] = new
+                self._patch.append((*key, patch))
             self._changes = changes
             self._actions(rest)
 
@@ -173,23 +178,13 @@ class Pipeline:
 
     def _keep(self) -> None:
         patch = [
-            f"({root!r}, {self._source.constant(name)}, {self._patch(change)})"
-            for (root, name), change in self._changes.items()
-            if root != "meta"
+            f"({root!r}, {self._source.constant(name)}, {value})"
+            for root, name, value in self._patch
         ]
         made = f"({', '.join(patch)},)" if patch else "()"
         target = self._target()
         atom = self._bound(target, "whole")
         self._source.line(f"{atom}(({self._name}, p, {made}))")
-
-    def _patch(self, change: Change | None) -> str:
-        if change is None:
-            return self._source.constant(KEEP)
-        if not change.name:
-            return self._source.constant(GONE)
-        if not change.otherwise:
-            return change.atom
-        return f"({change.atom} if {change.atom} is not None else {self._patch(change.before)})"
 
     def _select(self, action: ir.Select) -> None:
         found = [self._value(column.value) for column in action.columns]

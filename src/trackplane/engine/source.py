@@ -32,28 +32,42 @@ NULL = Value("None", True, False)
 
 
 class Source:
-    """A function's lines as they are written; blocks are scopes of what was computed in them."""
+    """A function's lines as they are written; blocks are scopes of what was computed in them.
+
+    It is an inner function: what is ``first`` is done once for a batch, around it.
+    """
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.names = names
         self._lines: list[str] = []
         self._first: dict[str, str] = {}
-        self._depth = 1
+        self._depth = 2
         self._count = 0
         self._known: list[dict[Hashable, Value]] = [{}]
         self._constants: dict[Hashable, str] = {}
 
-    def text(self, signature: str) -> str:
-        """Return the function's source."""
+    def text(self, outer: str, inner: str) -> str:
+        """Return the source of a function that returns the function."""
         first = [f" {name} = {formula}" for name, formula in self._first.items()]
-        return "\n".join([f"def {signature}:", *first, *self._lines, " return"]) + "\n"
+        return (
+            "\n".join(
+                [
+                    f"def {outer}:",
+                    *first,
+                    f" def {inner}:",
+                    *(self._lines or ["  pass"]),
+                    " return run",
+                ]
+            )
+            + "\n"
+        )
 
     def line(self, text: str) -> None:
         """Add a line here."""
         self._lines.append(" " * self._depth + text)
 
     def first(self, name: str, formula: str) -> str:
-        """Assign at the function's start, once; return the name."""
+        """Assign around the function, once; return the name."""
         self._first.setdefault(name, formula)
         return name
 
