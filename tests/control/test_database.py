@@ -48,6 +48,44 @@ def test_migrations_can_be_undone_and_done_again(database: Database) -> None:
     database.close()
 
 
+def test_what_the_first_release_wrote_is_taken_over(tmp_path: Path) -> None:
+    """Its rules' versions get the numbers they were published under, the last one its IR."""
+    database = Database(tmp_path / "control.db")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for number, at in ((1, 10), (2, 20), (3, 30)):
+            connection.execute(
+                sa.text("INSERT INTO rulesets VALUES (:number, :at, '', '[]', '[]')"),
+                {"number": number, "at": at},
+            )
+        for version, at in ((1, 20), (2, 30)):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO rule_versions VALUES"
+                    " ('r', :version, 'text', '[]', 'published', :at, 'ana')"
+                ),
+                {"version": version, "at": at},
+            )
+        connection.execute(
+            sa.text(
+                "INSERT INTO rules VALUES"
+                " ('r', 2, 'text', '{\"name\": \"r\"}', '[]', 't', '', 'published', '', 30, 'ana')"
+            ).bindparams()
+        )
+    database.migrate()
+    table = tables.rule_versions
+    with database.read() as connection:
+        rows = connection.execute(sa.select(table).order_by(table.c.version)).all()
+    assert [(row.number, row.reason, row.body) for row in rows] == [
+        (2, "", None),
+        (3, "", '{"name": "r"}'),
+    ]
+    database.close()
+
+
 def test_a_folder_of_a_newer_version_is_refused(database: Database) -> None:
     """With a hint to start the release that wrote it; nothing is changed."""
     with database.write() as connection:

@@ -17,6 +17,7 @@ from trackplane.lake.manifest import Manifest
 from trackplane.queue.memory import MemoryQueue
 
 from .test_publishing import DATASET, PLAN, RULE
+from .test_rule_life import FUNCTION, SCRIPT, TABLE
 
 CONFIG = """
 [parameters]
@@ -25,6 +26,8 @@ CONFIG = """
 "path.dataset" = "purchases"
 "path.rule" = "big_spender"
 "path.revision" = 1
+"path.version" = 1
+"path.name" = "net"
 
 [checks.positive_data_acceptance]
 expected-statuses = [200, 201, 401, 403, 404, 409, 412, 422, 428]
@@ -44,6 +47,9 @@ def test_schemathesis_finds_nothing(start: Callable[..., Any], tmp_path: Path) -
     control.client.put("/apps/shop/plan", json={"source": PLAN}, headers={"If-Match": "*"})
     control.client.post("/datasets", json={"source": DATASET})
     assert control.client.post("/rules", json={"source": RULE}).status_code == 201
+    for path, source in (("/functions", FUNCTION), ("/tables", TABLE), ("/scripts", SCRIPT)):
+        named = source.replace(": countries", ": net").replace(": enrich", ": net")
+        assert control.client.post(path, json={"source": named}).status_code == 201
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     examples = 4 * int(os.environ.get("TRACKPLANE_TEST_SCALE", "1"))
     run = subprocess.run(

@@ -63,6 +63,14 @@ def findings_json(findings: Iterable[Finding]) -> list[Mapping[str, Any]]:
     return [msgspec.to_builtins(finding) for finding in findings]
 
 
+def _text(error: TrackplaneError) -> str:
+    """Return an error for people; what its one finding says already is not said twice."""
+    if len(error.findings) == 1 and error.findings[0].message == error.message:
+        hint = f"\nhint: {error.hint}" if error.hint else ""
+        return f"{error.findings[0]}{hint}"
+    return f"error[{error.code}]: {error}"
+
+
 def fail(error: TrackplaneError, *, as_json: bool = False) -> NoReturn:
     """Print an error to standard error (or as JSON to standard output) and exit."""
     code = FINDINGS if isinstance(error, InputError) else USAGE
@@ -76,5 +84,5 @@ def fail(error: TrackplaneError, *, as_json: bool = False) -> NoReturn:
             }
         )
     else:
-        sys.stderr.write(f"error[{error.code}]: {error}\n")
+        sys.stderr.write(_text(error) + "\n")
     raise SystemExit(code)
