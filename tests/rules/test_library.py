@@ -184,3 +184,38 @@ def test_any_text_as_a_literal_binds_or_is_refused(text):
     )
     with contextlib.suppress(BindError):
         bind(call, ENVIRONMENT)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "",
+        "^$",
+        "a*",
+        "(?i)é",
+        "^a|b$",
+        r"\pL+[0-9]",
+        "[^a]",
+        ".{3}",
+        "(a|b)*c",
+        r"(?s)a.b",
+        r"\bab\b",
+    ],
+)
+@given(st.one_of(st.text(max_size=12), st.text(alphabet="abcéÉ1 \n", max_size=12)))
+def test_matches_says_what_a_search_finds(pattern, text):
+    """It asks RE2 in a quicker way than `extract`; the answer is the same."""
+    nodes = (ir.Path("what", ("p",), ir.STRING), ir.Literal(pattern, ir.STRING))
+    quick = bind(ir.Call("matches", nodes, ir.BOOL))(text, pattern)
+    found = bind(ir.Call("count_matches", nodes, ir.INT64))(text, pattern)
+    assert quick is (found > 0)
+
+
+def test_a_pattern_near_the_bound_still_finds():
+    """What is accepted is searched in full, however large its automaton."""
+    pattern = r"(?:[a-z]{1,40}[0-9]{1,40}){12}$"
+    nodes = (ir.Path("what", ("p",), ir.STRING), ir.Literal(pattern, ir.STRING))
+    quick = bind(ir.Call("matches", nodes, ir.BOOL))
+    text = "x" * 500 + "ab12" * 12
+    assert quick(text, pattern) is True
+    assert quick(f"{text}!", pattern) is False

@@ -46,8 +46,23 @@ def _pattern(call: Call) -> Any:
 
 
 def _matches(call: Call, _: Environment) -> Implementation:
-    search = _pattern(call).search
-    return lambda text, _: search(text) is not None
+    _pattern(call)
+    match = _finder(literal(call, 1)).Match
+    return lambda text, _: match(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _finder(pattern: str) -> Any:
+    """Return a set of one pattern: it answers whether something matches without saying what.
+
+    Its budget is well above a pattern's own bound, so that its automaton always has room.
+    """
+    options = re2.Options()
+    options.log_errors = False
+    found = re2.Set.SearchSet(options)
+    found.Add(pattern)
+    found.Compile()
+    return found
 
 
 def _extract(call: Call, _: Environment) -> Implementation:

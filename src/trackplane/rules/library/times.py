@@ -357,7 +357,7 @@ def _part_function(
             overload(f"timestamp, literal string -> {result}", "edge"),
         ),
         make=_part(function),
-        cost=15,
+        cost=30,
         examples=examples,
     )
 
@@ -445,7 +445,7 @@ FUNCTIONS: Final = (
             overload("timestamp, literal string, literal string -> timestamp", "edge"),
         ),
         make=_truncate,
-        cost=15,
+        cost=40,
         examples=(
             (f'string(truncate_time({_T}, "hour"))', "2026-11-23T22:00:00.000Z"),
             (f'string(truncate_time({_T}, "day", "Europe/Berlin"))', "2026-11-22T23:00:00.000Z"),
@@ -490,7 +490,7 @@ FUNCTIONS: Final = (
             overload("timestamp, literal string, literal string -> string", "edge"),
         ),
         make=_format,
-        cost=25,
+        cost=60,
         examples=(
             (f'format_time({_T}, "%d %b %Y %H:%M:%S.%g")', "23 Nov 2026 22:30:45.123"),
             (f'format_time({_T}, "%H:%M %z", "Asia/Kolkata")', "04:00 +0530"),
@@ -505,7 +505,7 @@ FUNCTIONS: Final = (
             overload("string, literal string, literal string -> timestamp", "input"),
         ),
         make=_parse,
-        cost=30,
+        cost=100,
         examples=(
             ('int(parse_time("23/11/2026 10:00", "%d/%m/%Y %H:%M"))', 1795428000000),
             ('int(parse_time("2026-11-23", "%Y-%m-%d", "Europe/Berlin"))', 1795388400000),

@@ -105,7 +105,7 @@ def _function(
         doc=doc,
         signatures=(overload(signature, null=null),),
         make=plain(made),
-        cost=15,
+        cost=30,
         examples=examples,
     )
 
@@ -202,7 +202,7 @@ FUNCTIONS: Final = (
             overload("string, literal string -> string", null=True),
         ),
         make=_campaign,
-        cost=20,
+        cost=40,
         examples=(
             (f'campaign("{_A}", "source")', "mail"),
             (f'to_json(campaign("{_A}"))', '{"source":"mail"}'),
