@@ -23,7 +23,7 @@ from trackplane.rules.library.environment import NOTHING, Environment
 _log = structlog.get_logger(__name__)
 
 BUCKET_RULES: Final = 100  # facts: compiling 100 rules takes 2.8 ms, 1,000 take 21 ms
-MOST_RULES: Final = 100_000  # in each of two generations; about 2 KB each
+MOST_RULES: Final = 40_000  # in each of two generations; about 13 KB each
 
 # What a rule that cannot be run raises when it is decoded or compiled.
 RULE_ERRORS: Final = (

@@ -21,7 +21,9 @@ from trackplane.engine.access import AccessPath, Cover, Predicate, can_fail, cov
 from trackplane.persistent import PersistentMap
 from trackplane.rules.ir import Expression
 
-SPLIT: Final = 150  # rules tried one by one up to here cost less than looking values up
+SPLIT: Final = (
+    1_000  # generated code tells up to so many rules apart faster than sorting events does
+)
 _MANY: Final = 1 << 62
 _MOST_BOUNDS: Final = 1_023
 _USELESS: Final = 0.8  # a cover that lets more through than this is none

@@ -120,8 +120,8 @@ class Intake:
     def _looked_up(self, lookup: Lookup) -> Iterator[Work]:
         """Decode the events of leaves, those that read the same together, and return them."""
         by_demand: dict[int, list[tuple[Bucket, list[int]]]] = {}
-        for (names, app, env), numbers in lookup.leaves.items():
-            bucket = self._ruleset.leaf(names, app, env)
+        for (names, event, app, env), numbers in lookup.leaves.items():
+            bucket = self._ruleset.leaf(names, event, app, env)
             if bucket is not None:
                 by_demand.setdefault(id(bucket.demand), []).append((bucket, numbers))
         for leaves in by_demand.values():
@@ -151,9 +151,9 @@ class Intake:
         """Report an event that cannot be decoded for rules that it might have concerned."""
         self._fail(place.bucket, number, text)
         left = _MOST_REPORTED - len(place.bucket.rules)
-        for node in place.nodes:
+        for node, event in place.nodes:
             names = tuple(name for name, _ in zip(node.members, range(max(left, 0)), strict=False))
-            bucket = self._ruleset.leaf(names, place.app, place.env) if names else None
+            bucket = self._ruleset.leaf(names, event, place.app, place.env) if names else None
             if bucket is not None:
                 self._fail(bucket, number, text)
                 left -= len(bucket.rules)

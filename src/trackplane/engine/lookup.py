@@ -20,7 +20,7 @@ from trackplane.engine.reading import Column, column, is_stamped, may_fail
 from trackplane.engine.ruleset import Place
 from trackplane.engine.values import Failure
 
-LeafKey = tuple[Names, str, str]  # rules, app, env
+LeafKey = tuple[Names, str | None, str, str]  # rules, the event they stand under, app, env
 _SAMPLED: Final = 64  # events of a place looked at in a sampled batch
 
 
@@ -36,22 +36,23 @@ class Lookup:
         """Look up some events of a place, decoded with all that its nodes read."""
         demand = place.bucket.demand
         columns = _Columns(demand, mode, events, self._directory)
-        found = _Found()
-        everything = range(len(events))
         odd = self._odd(place, demand, mode, columns)
-        usual: Sequence[int] = everything
+        usual: Sequence[int] = range(len(events))
         if odd:
-            usual = [number for number in everything if number not in odd]
-        for node in place.nodes:
+            usual = [number for number in usual if number not in odd]
+        for node, event in place.nodes:
+            found = _Found()
             _walk(node, columns, usual, found)
             for number in odd:
                 self._look_closely(node, columns, number, found)
             if self._sampled:
                 self._observe(node, columns)
-        numbers = events.numbers
+            self._take(found, place, event, events.numbers)
+
+    def _take(self, found: _Found, place: Place, event: str | None, numbers: Sequence[int]) -> None:
         app, env = place.app, place.env
         for names, places in found.leaves.items():
-            self.leaves[names, app, env] += [numbers[place] for place in places]
+            self.leaves[names, event, app, env] += [numbers[index] for index in places]
         together: dict[tuple[Names, ...], Names] = {}
         for index, some in found.shared.items():
             key = tuple(some)
@@ -59,11 +60,11 @@ class Lookup:
                 united = {name for part in key for name in part} - place.direct
                 together[key] = tuple(sorted(united))
             if together[key]:
-                self.leaves[together[key], app, env].append(numbers[index])
+                self.leaves[together[key], event, app, env].append(numbers[index])
 
     def _odd(self, place: Place, demand: Demand, mode: Mode, columns: _Columns) -> dict[int, None]:
         """Return the events of which a property that the nodes read is an ERROR."""
-        paths = {path: None for node in place.nodes for path in node.reads}
+        paths = {path: None for node, _ in place.nodes for path in node.reads}
         found: dict[int, None] = {}
         for path in paths:
             if is_stamped(path) or (mode != "loose" and not may_fail(path, demand)):

@@ -58,7 +58,8 @@ _decode_where: Final = msgspec.json.Decoder(_Where).decode
 class Place:
     """What is tried on events of one name, app and environment.
 
-    ``bucket``'s rules are tried on all of them; it decodes also what ``nodes`` look up by. Rules of
+    ``bucket``'s rules are tried on all of them; it decodes also what ``nodes`` look up by (each with
+    the event name it stands under, None for rules of any event). Rules of
     ``direct`` are among them, so that no node tries them once more.
     """
 
@@ -68,7 +69,7 @@ class Place:
         self,
         bucket: Bucket,
         key: Key,
-        nodes: tuple[Node, ...],
+        nodes: tuple[tuple[Node, str | None], ...],
         direct: frozenset[str],
         app: str,
         env: str,
@@ -94,6 +95,7 @@ class Ruleset:
         compiled: Compiled,
         broken: dict[str, str],
         places: dict[str, dict[tuple[str, str], Place | None]],
+        leaves: dict[str | None, dict[tuple[Names, str, str], Bucket | None]],
         wide: Mapping[str | None, Node],
         split: int,
     ) -> None:
@@ -108,7 +110,7 @@ class Ruleset:
         self._split = split
         self._wide = wide  # nodes of no event name, by app
         self._generation = compiled.generation
-        self._leaves: dict[tuple[Names, str, str], Bucket | None] = {}
+        self._leaves: dict[str | None, dict[tuple[Names, str, str], Bucket | None]] = leaves
 
     @classmethod
     def empty(cls, *, split: int = SPLIT, most_compiled: int = MOST_RULES) -> Ruleset:
@@ -118,7 +120,9 @@ class Ruleset:
         ``most_compiled`` bounds the rules held compiled, in each of two generations.
         """
         compiled = Compiled(most_compiled)
-        return cls(0, PersistentMap(), PersistentMap(), {}, NOTHING, compiled, {}, {}, {}, split)
+        return cls(
+            0, PersistentMap(), PersistentMap(), {}, NOTHING, compiled, {}, {}, {}, {}, split
+        )
 
     def __len__(self) -> int:
         return len(self._bodies)
@@ -228,12 +232,15 @@ class Ruleset:
         places: dict[str, dict[tuple[str, str], Place | None]] = {}
         if None not in touched and self._generation == self._compiled.generation:
             places = self._places.copy()
+        leaves = self._leaves.copy() if self._generation == self._compiled.generation else {}
+        for event in touched:
+            leaves.pop(event, None)
         before = {event: self._places.get(event) for event in touched if event is not None}
         for event in before:
             places.pop(event, None)
         after = Ruleset(
-            number, after_bodies, roots.finish(), known, env, self._compiled, broken, places, wide,
-            self._split,
+            number, after_bodies, roots.finish(), known, env, self._compiled, broken, places,
+            leaves, wide, self._split,
         )  # fmt: skip
         after._warm({e: here for e, here in before.items() if here} if places else self._places)
         return after, rejected
@@ -305,7 +312,7 @@ class Ruleset:
             return None
         after = Ruleset(
             self.number, self._bodies, roots.finish(), self.datasets, self.environment,
-            self._compiled, self.broken, {}, wide, self._split,
+            self._compiled, self.broken, {}, {}, wide, self._split,
         )  # fmt: skip
         after._warm(self._places)
         return after
@@ -346,29 +353,33 @@ class Ruleset:
         place = self.place(event, app, env)
         return None if place is None else place.bucket
 
-    def leaf(self, names: Names, app: str, env: str) -> Bucket | None:
-        """Return rules that were looked up, compiled; None where none is of the app and env."""
+    def leaf(self, names: Names, event: str | None, app: str, env: str) -> Bucket | None:
+        """Return rules that were looked up under an event (None: any), compiled.
+
+        None: none of them is of the app and environment.
+        """
         key = names, app, env
+        here = self._leaves.get(event)
+        if here is None or len(here) >= _MOST_PLACES:
+            here = self._leaves[event] = {}
         try:
-            return self._leaves[key]
+            return here[key]
         except KeyError:
             pass
-        if len(self._leaves) >= _MOST_PLACES:
-            self._leaves.clear()
-        found = self._leaves[key] = self._compile(names, (), app, env)[0]
+        found = here[key] = self._compile(names, (), app, env)[0]
         return found
 
     def _resolve(self, event: str, app: str, env: str) -> Place | None:
         known = {EVENT: event, APP: app, ENV: env}
         names: list[str] = []
-        nodes: list[Node] = []
-        waiting: list[Posting] = [
-            posting
+        nodes: list[tuple[Node, str | None]] = []
+        waiting: list[tuple[Posting, str | None]] = [
+            (posting, root[0])
             for root in ((event, app), (event, None), (None, app), (None, None))
             if (posting := self._roots.get(root)) is not None
         ]
         while waiting:
-            posting = waiting.pop()
+            posting, under = waiting.pop()
             if isinstance(posting, tuple):
                 names += posting
                 continue
@@ -376,10 +387,10 @@ class Ruleset:
             for path in KNOWN:
                 if path in posting.branches:
                     found, shared = posting.branches[path].found(known[path])
-                    waiting += [*found, *shared]
+                    waiting += [(more, under) for more in (*found, *shared)]
             if any(path not in known for path in posting.branches):
-                nodes.append(posting)
-        reads = {path for node in nodes for path in node.reads if path.root not in ("", "meta")}
+                nodes.append((posting, under))
+        reads = {path for node, _ in nodes for path in node.reads if path.root not in ("", "meta")}
         names = list(dict.fromkeys(names))
         order = tuple(sorted(reads, key=_order))
         bucket, key = self._compile(names, order, app, env, always=bool(nodes))
