@@ -38,8 +38,6 @@ from trackplane.rules.tests import run_tests
 app = typer.Typer(
     help="Rules: check, test, publish, compare and take them back.", no_args_is_help=True
 )
-rule_publish.register(app)
-app.add_typer(rule_draft.app, name="draft")
 
 _FRONT_ENDS: Final = ("python", "sql", "builder")
 
@@ -333,3 +331,7 @@ def _show_budget(rule: str, found: dict[str, Any]) -> None:
         ["", "value", "limit", "verdict"],
         [[line["name"], line["value"], line["limit"], line["verdict"]] for line in found["lines"]],
     )
+
+
+rule_publish.register(app)
+app.add_typer(rule_draft.app, name="draft")
