@@ -21,7 +21,9 @@ from trackplane.cli import (
     data,
     definitions,
     development,
+    dirty,
     doctor,
+    live,
     plan,
     platform,
     rule,
@@ -56,12 +58,13 @@ development.register(app)
 doctor.register(app)
 app.add_typer(apps.app, name="app")
 app.add_typer(plan.app, name="plan")
+live.register(rule.app)
 app.add_typer(rule.app, name="rule")
 app.add_typer(definitions.functions, name="function")
 app.add_typer(definitions.tables, name="table")
 app.add_typer(definitions.scripts, name="script")
 app.add_typer(source.app, name="source")
-app.add_typer(data.dirty, name="dirty")
+app.add_typer(dirty.app, name="dirty")
 
 
 # Typer may bring a Click of its own, whose errors are not those of the package `click`.

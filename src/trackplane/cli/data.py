@@ -1,4 +1,4 @@
-"""Verbs about data: ``status``, ``tap``, ``query``, ``dirty list|replay``."""
+"""Verbs about data: ``status``, ``tap``, ``query``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 import typer
 
 from trackplane.cli.api import Api, UrlOption
-from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table
-
-dirty = typer.Typer(help="Dirty events: what failed, why, and again.", no_args_is_help=True)
+from trackplane.cli.output import JsonOption, emit_json, say, table
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +48,16 @@ def status(url: str = UrlOption, as_json: bool = JsonOption) -> None:
     else:
         say("no lag")
     say("")
+    if answer["sinks"]:
+        table(
+            ["sink", "connector", "state", "delivered", "waiting", "refused", "last error"],
+            [
+                [s["dataset"], s["connector"], s["state"], s["delivered"], s["waiting"],
+                 s["refused"], s["error"]]
+                for s in answer["sinks"]
+            ],
+        )  # fmt: skip
+        say("")
     table(
         ["app", "env", "kind", "events"],
         [[r["app"], r["env"], r["kind"], r["count"]] for r in answer["ledger"]],
@@ -105,46 +113,3 @@ def query(
     table([column["name"] for column in answer["columns"]], list(answer["rows"]))
     if answer.get("truncated"):
         say(f"… more than {limit:,} rows; raise --limit")
-
-
-@dirty.command("list")
-def list_dirty(
-    url: str = UrlOption,
-    app: str = typer.Option(None, "--app", help="Only this app's."),
-    reason: str = typer.Option(None, "--reason", help="Only of this reason."),
-    limit: int = typer.Option(50, "--limit", help="Rows at most."),
-    as_json: bool = JsonOption,
-) -> None:
-    """List dirty events, newest first, with their reasons."""
-    answer = Api(url).get("/dirty", app=app, reason=reason, limit=limit)
-    rows = answer["items"] if isinstance(answer, dict) else answer
-    if as_json:
-        emit_json(rows)
-        return
-    table(
-        ["app", "event", "stage", "reason", "id", "message"],
-        [[r.get(k) for k in ("app", "event", "stage", "reason", "id", "message")] for r in rows],
-        title="" if rows else "no dirty events",
-    )
-
-
-@dirty.command()
-def replay(
-    url: str = UrlOption,
-    app: str = typer.Option(..., "--app", help="The app whose dirty events to send again."),
-    reason: str = typer.Option(None, "--reason", help="Only those of this reason."),
-    ids: list[str] = typer.Option([], "--id", help="Only these ids."),
-    as_json: bool = JsonOption,
-) -> None:
-    """Send dirty events through admission again, under the plan of now."""
-    body = {"app": app, "reason": reason, "ids": ids or None}
-    answer, _ = Api(url, timeout_s=660).call(
-        "POST", "/dirty/replay", json={k: v for k, v in body.items() if v is not None}
-    )
-    if as_json:
-        emit_json(answer)
-    else:
-        became = "  ".join(f"{name} {n}" for name, n in answer["dispositions"].items())
-        say(f"{answer['sent']} of {answer['selected']} sent again: {became or 'nothing'}")
-    if answer["dispositions"].get("dirty"):
-        raise typer.Exit(FINDINGS)
