@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from sys import intern
 from typing import Final, Literal, cast
 
 import yaml
 
 from trackplane.errors import did_you_mean
 from trackplane.event import GRADES, Grade
-from trackplane.rules.ir import COLUMN_TYPES, LATER_ACTIONS, ColumnType, Dataset
+from trackplane.rules.builder_load import Built, read_builder
+from trackplane.rules.ir import COLUMN_TYPES, LATER_ACTIONS, ColumnType, Dataset, FrontEnd
 from trackplane.rules.load_actions import ACTION_KEYS, ActionReader
 from trackplane.rules.reader import Reader, load_all, only
 from trackplane.rules.source import Excerpt, RuleSource, RuleTest, WrittenAction
@@ -21,9 +23,10 @@ from trackplane.rules.sql.parse import Query, parse
 from trackplane.rules.yaml import line_of
 
 RULE_KEYS: Final = (
-    "rule", "from", "apps", "env", "sql", "where", "do", *ACTION_KEYS, "to", "on_error", "owner",
+    "rule", "from", "apps", "env", "sql", "builder", "where", "do", *ACTION_KEYS, "to", "on_error", "owner",
     "description", "tests",
 )  # fmt: skip
+SOURCE: Final = "events"
 _DATASET_KEYS: Final = (
     "dataset", "kind", "connector", "options", "columns", "owner", "grade", "description",
 )  # fmt: skip
@@ -161,20 +164,21 @@ class _RuleReader(Reader[RuleSource]):
 
     def read(self) -> RuleSource | None:
         apps, envs = self.texts("apps"), self.texts("env")
-        query = self._query()
+        query, built = self._query(), self._built()
+        other = query or built
         places = {key: self.document.excerpt(node) for key, node in self.nodes.items()}
         places |= {f"app:{app}": self.document.excerpt(node) for app, node in apps.items()}
         return RuleSource(
             name=self.name("rule", _RULE_NAME),
             target=self.text("to", required=True),
             text=self._written(),
-            source=query.source.text if query is not None else self.text("from") or "events",
+            source=intern(query.source.text if query is not None else self.text("from") or SOURCE),
             apps=tuple(apps),
             envs=tuple(envs) or ("prod",),
-            where=query.where if query is not None else self._expression("where"),
-            actions=self._actions() if query is None else query.actions,
+            where=other.where if other is not None else self._expression("where"),
+            actions=self._actions() if other is None else other.actions,
             on_error=self._on_error(),
-            front_end="sql" if "sql" in self.nodes else "python",
+            front_end=self._front_end(),
             owner=self.text("owner"),
             tests=tuple(self._tests()),
             places=places,
@@ -196,25 +200,36 @@ class _RuleReader(Reader[RuleSource]):
         self.document.find("shape", f"{key} is an expression", node, hint=hint)
         return None
 
+    def _front_end(self) -> FrontEnd:
+        return "sql" if "sql" in self.nodes else "builder" if "builder" in self.nodes else "python"
+
     def _actions(self) -> tuple[WrittenAction, ...]:
-        return () if "sql" in self.nodes else tuple(ActionReader(self.document).keys(self.nodes))
+        other = self._front_end() != "python"
+        return () if other else tuple(ActionReader(self.document).keys(self.nodes))
+
+    def _alone(self, key: str, others: Iterable[str]) -> yaml.Node | None:
+        """Return what stands under a key that takes the place of others; report those."""
+        node = self.nodes.get(key)
+        for other in others if node is not None else ():
+            if other in self.nodes:
+                message = f"{other!r} stands beside {key!r}"
+                hint = f"say it in {'the SELECT' if key == 'sql' else 'the builder'}"
+                self.document.find("rule_action", message, self.nodes[other], hint=hint)
+        return node
 
     def _query(self) -> Query | None:
-        """Return what stands under ``sql``, which takes the place of all other keys of its kind."""
-        node = self.nodes.get("sql")
-        if node is None:
+        if self._alone("sql", ("from", "where", "do", *ACTION_KEYS, "builder")) is None:
             return None
-        for key in ("from", "where", "do", *ACTION_KEYS):
-            if key in self.nodes:
-                message = f"{key!r} stands beside `sql`"
-                hint = "say it in the SELECT"
-                self.document.find("rule_action", message, self.nodes[key], hint=hint)
         text = self._expression("sql")
         if text is None:
             return None
         query, findings = parse(text, None)
         self.document.findings += findings
         return query
+
+    def _built(self) -> Built | None:
+        node = self._alone("builder", ("where", "do", *ACTION_KEYS))
+        return None if node is None else read_builder(self.document, node)
 
     def _on_error(self) -> Literal["refuse", "dirty"]:
         written = self.text("on_error") or "refuse"

@@ -51,7 +51,7 @@ def parse(
     >>> query.where.text, query.actions[0].values["id"].text
     ('what.n > 1', 'id')
     """
-    reader = _Reader(excerpt, (), _ANY if functions is None else functions)
+    reader = _Reader(excerpt, (), ANY if functions is None else functions)
     try:
         reader.open()
         return reader.query(), reader.findings
@@ -68,7 +68,7 @@ class _Any(tuple[str, ...]):
         return True
 
 
-_ANY: Final = _Any()
+ANY: Final = _Any()
 
 
 def parse_expression(
