@@ -123,58 +123,56 @@ class Directory:
 
     # --- lists, for generated code ----------------------------------------------------------------
 
-    def _list(self, name: str) -> list[Any]:
-        found = self._lists.get(name)
-        if found is None:
-            column = _COLUMNS[name]
-            found = list(chain.from_iterable(column(frame) for frame in self.frames))
-            self._lists[name] = found
-        return found
-
-    @property
+    @cached_property
     def ids(self) -> list[str]:
         """Return each event's id."""
         return self._list("ids")
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Return each event's name."""
         return self._list("names")
 
-    @property
+    @cached_property
     def at(self) -> list[int]:
         """Return each event's ``when.at``."""
         return self._list("at")
 
-    @property
+    @cached_property
     def received(self) -> list[int]:
         """Return each event's ``when.server``."""
         return self._list("received")
 
-    @property
+    @cached_property
     def apps(self) -> list[str]:
         """Return each event's app."""
         return self._list("apps")
 
-    @property
+    @cached_property
     def envs(self) -> list[str]:
         """Return each event's environment."""
         return self._list("envs")
 
-    @property
+    @cached_property
     def revisions(self) -> list[int]:
         """Return each event's plan revision."""
         return self._list("revisions")
 
-    @property
+    @cached_property
     def grades(self) -> list[str]:
         """Return each event's grade."""
         return self._list("grades")
 
-    @property
+    @cached_property
     def weights(self) -> list[float]:
         """Return each event's weight."""
         return self._list("weights")
+
+    def _list(self, name: str) -> list[Any]:
+        column = _COLUMNS[name]
+        found = list(chain.from_iterable(column(frame) for frame in self.frames))
+        self._lists[name] = found
+        return found
 
 
 def _of_upload(name: str) -> Callable[[Frame], Iterable[Any]]:

@@ -35,13 +35,19 @@ class Found:
     Each is equally long, a row at a place of all three. ``whole`` has (rule, number, patch) instead.
     """
 
-    __slots__ = ("numbers", "rows", "rules", "whole")
+    __slots__ = (
+        "add_numbers", "add_rows", "add_rules", "add_whole", "numbers", "rows", "rules", "whole",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.rows: list[Any] = []
         self.numbers: list[int] = []
         self.rules: list[str] = []
         self.whole: list[tuple[str, int, Patch]] = []
+        self.add_rows = self.rows.append
+        self.add_numbers = self.numbers.append
+        self.add_rules = self.rules.append
+        self.add_whole = self.whole.append
 
 
 class Batch:
@@ -52,7 +58,9 @@ class Batch:
     ``canary``: some of the rules are canaries.
     """
 
-    __slots__ = ("canary", "directory", "failed", "found", "matched", "rates")
+    __slots__ = (
+        "add_failed", "add_matched", "canary", "directory", "failed", "found", "matched", "rates",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.directory = Directory()
@@ -61,6 +69,8 @@ class Batch:
         self.matched: list[str] = []
         self.rates: dict[str, tuple[float, ...]] = {}
         self.canary = False
+        self.add_failed = self.failed.append
+        self.add_matched = self.matched.append
 
     def to(self, target: str, script: str = "") -> Found:
         """Return where rows for a dataset go, perhaps by way of a script."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -59,7 +60,7 @@ class Pipeline:
         Raises:
             GenerateError: an action or function is not known, or nothing is put out.
         """
-        matched = self._source.first("matched", "batch.matched.append")
+        matched = self._source.first("matched", "batch.add_matched")
         self._source.line(f"{matched}({self._name})")
         if self._rule.name.endswith(CANARY):
             self._source.first("batch.canary", "True")
@@ -216,12 +217,12 @@ class Pipeline:
 
     def _bound(self, target: str, column: str) -> str:
         if target.startswith("to_"):
-            return self._source.first(f"{column}_{target}", f"{target}.{column}.append")
-        return f"{target}.{column}.append"
+            return self._source.first(f"{column}_{target}", f"{target}.add_{column}")
+        return f"{target}.add_{column}"
 
     def fail(self, atom: str) -> None:
         """Add the failure of the rule on this event with an ERROR's code."""
-        failed = self._source.first("failed", "batch.failed.append")
+        failed = self._source.first("failed", "batch.add_failed")
         self._source.line(f"{failed}(({self._name}, {atom}.code, p))")
 
     def _unless_failed(
@@ -245,9 +246,13 @@ class Pipeline:
 
 def row_maker(action: ir.Select) -> Callable[..., Any]:
     """Return what makes an output row of its columns' values: a struct encodes fastest."""
-    names = {f"c{n}": column.name for n, column in enumerate(action.columns)}
-    if all(map(fits_struct, names.values())):
+    return _maker(tuple(column.name for column in action.columns))
+
+
+@lru_cache(maxsize=4096)
+def _maker(columns: tuple[str, ...]) -> Callable[..., Any]:
+    names = {f"c{n}": column for n, column in enumerate(columns)}
+    if all(map(fits_struct, columns)):
         fields = [(field, Any) for field in names]
         return msgspec.defstruct("Row", fields, rename=names, gc=False, frozen=True)
-    columns = tuple(names.values())
     return lambda *cells: dict(zip(columns, cells, strict=True))

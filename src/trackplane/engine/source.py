@@ -5,8 +5,10 @@ No text of a user reaches the source: names, literals and patterns go in through
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -29,6 +31,22 @@ class Value(msgspec.Struct, frozen=True):
 
 
 NULL = Value("None", True, False)
+
+
+def shared(value: Any) -> Any:
+    """Return an equal constant that other functions have too: one stays in the processor's cache."""
+    if isinstance(value, str):
+        return sys.intern(value)
+    if isinstance(value, frozenset):
+        return _shared(frozenset(map(shared, value)), frozenset)
+    if isinstance(value, float) and value:  # 0.0 and -0.0 are equal
+        return _shared(value, float)
+    return value
+
+
+@lru_cache(maxsize=65_536)
+def _shared(value: Any, _: type) -> Any:
+    return value
 
 
 class Source:
@@ -84,6 +102,7 @@ class Source:
 
     def constant(self, value: Any) -> str:
         """Return the name that a value has in the function's namespace."""
+        value = shared(value)
         key = (type(value), value) if isinstance(value, str | int) else id(value)
         name = self._constants.get(key)
         if name is None:
