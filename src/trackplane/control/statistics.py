@@ -35,14 +35,20 @@ _COARSE_KEPT: Final = 86_400 // COARSE_S
 _MOST_RULES: Final = 20_000  # the least recently active ones are forgotten beyond that
 
 
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """Deltas by rule; ``since`` is the ruleset number that was in force when they began."""
+
+    since: int
+    deltas: dict[str, list[int]]
+
+
 class RuleReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A node's deltas: ``since`` is the ruleset number in force when they began."""
+    """What a node's rules did since its last report."""
 
     session: str
     sequence: int
-    since: int
     counts: tuple[str, ...]
-    deltas: dict[str, list[int]]
+    segments: tuple[Segment, ...]
     shadows: tuple[ShadowDelta, ...] = ()
 
 
@@ -101,9 +107,10 @@ class StatisticsBook:
                 return
             self._heard[node] = (report.session, report.sequence)
             now = self._clock()
-            for rule, given in report.deltas.items():
-                delta = [given[place] if place >= 0 else 0 for place in order]
-                self._add(rule, delta, now, report.since)
+            for segment in report.segments:
+                for rule, given in segment.deltas.items():
+                    delta = [given[place] if place >= 0 else 0 for place in order]
+                    self._add(rule, delta, now, segment.since)
         if report.shadows:
             self.on_shadows(node, report.shadows)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
 
-from trackplane.discovery.source import ConfigurationSource
+from trackplane.discovery import Delta, Snapshot
+from trackplane.discovery.source import ConfigurationConsumer, ConfigurationSource, Rejections
 from trackplane.errors import StorageError
 from trackplane.lake.commit import RULES
 from trackplane.worker.configuration import WorkerConfiguration
@@ -22,9 +24,11 @@ from trackplane.worker.sinks import Everyone, SinkConsumers
 
 _log = structlog.get_logger(__name__)
 _REPORT_S = 1.0
+_MOST_SEGMENTS = 20
+_CUT_SHARE = 10  # of what a cut takes must pass before the next
 
 
-class Worker:
+class Worker(ConfigurationConsumer):
     """Runs consumers under a configuration until stopped; then they flush and give up their share.
 
     ``chores`` are called every ``chore_s`` seconds in a thread of their own (compaction).
@@ -45,12 +49,14 @@ class Worker:
     ) -> None:
         self._name = name
         self._consumers = consumers
-        self._configuration = Everyone([scripts, configuration, sinks, shadows])
+        self._configuration = Everyone([scripts, configuration, sinks, shadows, self])
         self._sinks = sinks
         self._shadows = shadows
         self._scripts = scripts
         self._deltas = RuleDeltas()
         self._number = 0  # in force when the deltas to come began
+        self._segments: list[dict[str, object]] = []
+        self._next_cut = 0.0
         self._session, self._sequence = uuid.uuid4().hex, 0
         self._source = source
         self._chore = chore
@@ -100,9 +106,33 @@ class Worker:
     def report(self) -> dict[str, object]:
         """Return the figures for the control plane.
 
-        ``rules`` are deltas since the last report that was sent; ``since`` is the number that was in
-        force when they began. A report that comes twice is known by ``session`` and ``sequence``.
+        ``rules`` are deltas since the last report that was sent, in segments: ``since`` is the number
+        that was in force when one began. A report that comes twice is known by ``session`` and
+        ``sequence``.
         """
+        consumers, _ = self._figures()
+        found: dict[str, object] = {
+            "consumers": consumers,
+            "sinks": msgspec.to_builtins(self._sinks.statistics()),
+            "scripts": msgspec.to_builtins(self._scripts.statistics()),
+            "number": self._source.number,
+            "age_ms": self._source.age_ms,
+        }
+        if self._source.told:
+            self._cut(self._source.number)
+            self._sequence += 1
+            segments, self._segments = self._segments, []
+            found["rules"] = {
+                "session": self._session,
+                "sequence": self._sequence,
+                "counts": COUNTS,
+                "segments": segments,
+                "shadows": msgspec.to_builtins(self._shadows.take()),
+            }
+        return found
+
+    def _figures(self) -> tuple[list[dict[str, object]], list[tuple[str, Totals]]]:
+        """Return the consumers' figures without those of single rules, and these by engine."""
         consumers: list[dict[str, object]] = []
         engines: list[tuple[str, Totals]] = []
         for consumer in [
@@ -115,25 +145,28 @@ class Worker:
                 totals[""] = [rest["events"], 0, 0, 0, 0, 0]
             engines.append((consumer["group"], totals))
             consumers.append({**consumer, "stage": rest})
-        found: dict[str, object] = {
-            "consumers": consumers,
-            "sinks": msgspec.to_builtins(self._sinks.statistics()),
-            "scripts": msgspec.to_builtins(self._scripts.statistics()),
-            "number": self._source.number,
-            "age_ms": self._source.age_ms,
-        }
-        if self._source.told:
-            self._sequence += 1
-            found["rules"] = {
-                "session": self._session,
-                "sequence": self._sequence,
-                "since": self._number,
-                "counts": COUNTS,
-                "deltas": self._deltas.take(engines),
-                "shadows": msgspec.to_builtins(self._shadows.take()),
-            }
-            self._number = self._source.number
-        return found
+        return consumers, engines
+
+    def _cut(self, number: int) -> None:
+        """Set aside what was counted so far: what comes now is counted under ``number``."""
+        deltas = self._deltas.take(self._figures()[1])
+        if deltas:
+            self._segments.append({"since": self._number, "deltas": deltas})
+        self._number = number
+
+    async def apply(self, snapshot: Snapshot, delta: Delta) -> Rejections:
+        """Keep what was counted before a change apart from what comes after it.
+
+        With very many rules, or changes in very quick order, that would cost more than it is worth:
+        then both are told as from before.
+        """
+        del delta
+        started = time.perf_counter()
+        if started >= self._next_cut and len(self._segments) < _MOST_SEGMENTS:
+            self._cut(snapshot.number)
+            ended = time.perf_counter()
+            self._next_cut = ended + _CUT_SHARE * (ended - started)
+        return {}
 
     def _guarded(
         self, run: Callable[[], None], loop: asyncio.AbstractEventLoop, stopping: asyncio.Event
