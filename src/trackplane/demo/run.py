@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from trackplane.codegen import generate_python
-from trackplane.demo import check
+from trackplane.demo import check, trials
 from trackplane.demo.changes import PLAN_CHANGE, RULE_CHANGES
 from trackplane.demo.example import example_text
 from trackplane.demo.platform import Platform
@@ -104,6 +104,8 @@ def run(settings: DemoSettings, platform: Platform, say: Say) -> Outcome:
         results += _finish(senders)
     _report_senders(results, say)
     _drain(platform, say)
+    if not trials.replay(platform, say):
+        raise DemoError("what the canary failed on was not replayed")
     verdict = check.verify(
         data=platform.data,
         ledgers=sorted(settings.folder.glob("sent-*.jsonl")),
@@ -227,6 +229,7 @@ def _change_while(
     """Publish the rule changes and the plan change; return each one's effective time in ms."""
     effective = []
     pause = 2.0
+    trials.begin(platform)
     for name, source in RULE_CHANGES:
         time.sleep(pause)
         path = f"/rules/{name}"
@@ -240,6 +243,8 @@ def _change_while(
         "PUT", path, etag=platform.etag(path), json={"source": source, "message": "gift cards"}
     )
     effective.append(_effective(platform, answer["number"], "plan change", say))
+    if not trials.show(platform, say):
+        raise DemoError("the shadow or the canary did not come to its end")
     if not _running(senders):
         say("  (the senders were done before the last change)")
     return [value for value in effective if value is not None]
