@@ -180,20 +180,32 @@ class _Read:
 
 def demand_of(rules: Iterable[Rule]) -> Demand:
     """Return what the rules' expressions read of an event's bytes."""
+    return demand_for(reads_of(rules))
+
+
+Reads = frozenset[tuple[Path, bool]]  # what rules read, and whether they only copy it
+
+
+def reads_of(rules: Iterable[Rule]) -> Reads:
+    """Return the paths that rules read; those of several sets of rules make a demand together."""
+    return frozenset(read for rule in rules for read in _paths(rule))
+
+
+def demand_for(reads: Reads) -> Demand:
+    """Return the demand of what is read."""
     read: dict[Property, _Read] = {}
-    for rule in rules:
-        for path, copied in _paths(rule):
-            wanted = property_of(path)
-            if wanted is None or not fits_struct(wanted[1]):
-                continue
-            here = read.setdefault(wanted, _Read())
-            leaf: Leaf = "raw" if copied else _LEAVES.get(path.type.kind, "any")
-            for part in path.parts[1:]:
-                if isinstance(part, int):
-                    leaf = "any"
-                    break
-                here = here.members.setdefault(part, _Read())
-            here.leaves.add(leaf)
+    for path, copied in reads:
+        wanted = property_of(path)
+        if wanted is None or not fits_struct(wanted[1]):
+            continue
+        here = read.setdefault(wanted, _Read())
+        leaf: Leaf = "raw" if copied else _LEAVES.get(path.type.kind, "any")
+        for part in path.parts[1:]:
+            if isinstance(part, int):
+                leaf = "any"
+                break
+            here = here.members.setdefault(part, _Read())
+        here.leaves.add(leaf)
     order = sorted(read)
     return _interned(tuple(order), tuple(read[p].shape() for p in order))
 

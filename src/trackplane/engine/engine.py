@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -22,6 +23,7 @@ from trackplane.frame import Frame
 
 __all__ = ["INTERNAL", "UNREADABLE", "DatasetRows", "Engine", "Outputs", "Statistics"]
 
+_MOST_BROKEN: Final = 100
 _SAMPLE: Final = 16  # one batch in so many is timed
 _MOST_TRIED: Final = 10_000
 _log = structlog.get_logger(__name__)
@@ -33,7 +35,8 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     ``decoded`` of ``events`` had a candidate rule. By rule: ``matched`` events whose filter was TRUE,
     ``output`` rows and ``written`` their bytes, ``failed`` (event, rule) pairs, ``read`` the bytes of
     the events it was tried on. ``spent_ns`` estimates a rule's time, each rule of a bucket taking an
-    equal share, from one batch in 16; empty where the engine has no clock.
+    equal share, from one batch in 16; empty where the engine has no clock. ``broken``: rules that were
+    found not to compile when they were met, with the reason, at most 100.
     """
 
     ruleset: int
@@ -47,6 +50,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     written: Mapping[str, int]
     read: Mapping[str, int]
     spent_ns: Mapping[str, int] = {}
+    broken: Mapping[str, str] = {}
 
 
 class _Tried:
@@ -100,6 +104,7 @@ class Engine:
             written=dict(self._written),
             read=dict(read),
             spent_ns=dict(spent_ns),
+            broken=dict(islice(list(ruleset.broken.items()), _MOST_BROKEN)),
         )
 
     def process(self, items: Iterable[tuple[Frame, Mask | None]]) -> Outputs:

@@ -17,7 +17,18 @@ import msgspec
 import structlog
 
 from trackplane.engine.access import AccessPath
-from trackplane.engine.bucket import BUCKET_RULES, MOST_RULES, RULE_ERRORS, Bucket, Compiled, Key
+from trackplane.engine.bucket import (
+    BUCKET_RULES,
+    MOST_RULES,
+    RULE_ERRORS,
+    Bucket,
+    Chunk,
+    Compiled,
+    Entry,
+    Key,
+    compiled_alone,
+    slices,
+)
 from trackplane.engine.generate import GenerateError
 from trackplane.engine.index import APP, ENV, EVENT, KNOWN, SPLIT, Names, Node
 from trackplane.packed import is_packed, pack, unpack
@@ -39,19 +50,21 @@ Posting = Names | Node
 _NO_DATASETS: Final[Mapping[str, Dataset]] = MappingProxyType({})
 
 
-class _Entry(msgspec.Struct, frozen=True, gc=False):
-    """What placing a rule needs of it."""
-
-    apps: tuple[str, ...] = ()
-    envs: tuple[str, ...] = ("prod",)
-    events: tuple[str, ...] | None = None
-
-
 class _Where(msgspec.Struct, frozen=True, gc=False):
     where: Expression | None = None
 
 
-_decode_entry: Final = msgspec.json.Decoder(_Entry).decode
+class _Routes(msgspec.Struct, frozen=True, gc=False):
+    targets: tuple[tuple[str, str], ...] = ()
+
+
+class _Targets(msgspec.Struct, frozen=True, gc=False):
+    target: str
+    actions: tuple[_Routes, ...] = ()
+
+
+_decode_targets: Final = msgspec.json.Decoder(_Targets).decode
+_decode_entry: Final = msgspec.json.Decoder(Entry).decode
 _decode_where: Final = msgspec.json.Decoder(_Where).decode
 
 
@@ -201,7 +214,7 @@ class Ruleset:
                 rule = decode_rule(plain)
                 check_targets(rule, known)
                 if eager:
-                    Bucket([rule], (), env)
+                    compiled_alone(rule, env)
             except RULE_ERRORS as error:
                 rejected[name] = str(error)
                 continue
@@ -261,7 +274,9 @@ class Ruleset:
         for name, body in self._bodies.items():
             if name in changed or name in gone:
                 continue
-            if not other.isdisjoint(targets(decode_rule(unpack(body)))):
+            found = _decode_targets(unpack(body))
+            routed = (to for action in found.actions for _, to in action.targets)
+            if found.target in other or not other.isdisjoint(routed):
                 yield name, body
 
     def _moved(
@@ -328,6 +343,7 @@ class Ruleset:
             place = self.place(event, app, env)
             if before is not None and (place is None or place.key != before.key):
                 self._compiled.discard(before.key)
+                self._compiled.discard_chunks(before.key, None if place is None else place.key)
 
     # --- what the engine asks ---------------------------------------------------------------------
 
@@ -410,7 +426,9 @@ class Ruleset:
         chosen = []
         for name in names:
             body = self._bodies[name]
-            entry = _decode_entry(unpack(body))
+            entry = self._compiled.entries.get(body)
+            if entry is None:
+                entry = self._compiled.entries[body] = _decode_entry(unpack(body))
             here = (not entry.apps or app in entry.apps) and env in entry.envs
             if here and name not in self.broken:
                 chosen.append((name, body))
@@ -422,7 +440,7 @@ class Ruleset:
         except RULE_ERRORS:
             for name, body in chosen:
                 try:
-                    Bucket([decode_rule(unpack(body))], (), self.environment)
+                    compiled_alone(decode_rule(unpack(body)), self.environment)
                 except RULE_ERRORS as error:
                     _log.error("rule_broken", rule=name, error=str(error))
                     self.broken[name] = str(error)
@@ -431,8 +449,12 @@ class Ruleset:
         return self._compile([name for name, _ in chosen], reads, app, env, always=always)
 
     def _made(self, key: Key) -> Bucket:
-        rules = [decode_rule(unpack(body)) for body in key[0]]
-        return Bucket(rules, key[1], _narrowed(self.environment, rules))
+        def made(bodies: tuple[bytes, ...]) -> Chunk:
+            return Chunk([decode_rule(unpack(body)) for body in bodies])
+
+        chunks = [self._compiled.chunk(b, lambda b=b: made(b)) for b in slices(key[0])]  # type: ignore[misc]
+        rules = [rule for chunk in chunks for rule in chunk.rules]
+        return Bucket(chunks, key[1], _narrowed(self.environment, rules))
 
     def verify(self, names: Iterable[str]) -> dict[str, str]:
         """Compile rules and forget them again; return those that do not compile, now ``broken``."""
@@ -442,7 +464,7 @@ class Ruleset:
             if body is None:
                 continue
             try:
-                Bucket([decode_rule(unpack(body))], (), self.environment)
+                compiled_alone(decode_rule(unpack(body)), self.environment)
             except RULE_ERRORS as error:
                 found[name] = self.broken[name] = str(error)
         return found
@@ -455,11 +477,11 @@ class _Moves:
         self.added: dict[Root, list[str]] = {}
         self.removed: dict[Root, list[str]] = {}
 
-    def add(self, name: str, rule: Rule | _Entry) -> None:
+    def add(self, name: str, rule: Rule | Entry) -> None:
         for root in _roots_of(rule):
             self.added.setdefault(root, []).append(name)
 
-    def remove(self, name: str, entry: _Entry) -> None:
+    def remove(self, name: str, entry: Entry) -> None:
         for root in _roots_of(entry):
             self.removed.setdefault(root, []).append(name)
 
@@ -467,7 +489,7 @@ class _Moves:
         return list(dict.fromkeys((*self.removed, *self.added)))
 
 
-def _roots_of(rule: Rule | _Entry) -> Iterator[Root]:
+def _roots_of(rule: Rule | Entry) -> Iterator[Root]:
     apps: Sequence[str | None] = tuple(dict.fromkeys(rule.apps))
     if not 0 < len(apps) <= _MOST_APPS:
         apps = (None,)

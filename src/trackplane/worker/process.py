@@ -49,6 +49,7 @@ class Worker(ConfigurationConsumer):
     ) -> None:
         self._name = name
         self._consumers = consumers
+        self._tables = configuration
         self._configuration = Everyone([scripts, configuration, sinks, shadows, self])
         self._sinks = sinks
         self._shadows = shadows
@@ -180,6 +181,7 @@ class Worker(ConfigurationConsumer):
 
     def _chores(self) -> None:
         while not self._ending.wait(self._chore_s):
+            self._tables.tend()
             try:
                 self._chore()
             except StorageError as error:
