@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from trackplane.control.local import LocalData
+from trackplane.control.settings import BudgetSettings, ControlSettings
+from trackplane.event import LANE_TOPICS
+from trackplane.frame import FrameBuilder
+from trackplane.lake.commit import Commit, Range
+from trackplane.lake.manifest import Manifest
+from trackplane.ledger import LedgerEntry
+from trackplane.queue import TopicSpec
+from trackplane.queue.memory import MemoryQueue
+
 from .test_publishing import DATASET, PLAN, RULE, put_plan
 
 pytestmark = pytest.mark.integration
+NOW = 1_795_400_000_000
 
 FUNCTION = """
 function: net
@@ -370,3 +385,75 @@ def test_a_plan_change_is_classified(shop: Any) -> None:
     answer = put_plan(shop.client, PLAN, "3").json()
     assert answer["compatibility"] == "breaking"
     assert put_plan(shop.client, PLAN, "4").json()["compatibility"] == "same"
+
+
+def test_a_draft_is_tried_on_the_latest_real_events(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    """And its budget counts yesterday's events, with the match rate of the sample."""
+    queue = MemoryQueue(clock=lambda: NOW)
+    queue.ensure_topics([TopicSpec(name=name, partitions=2) for name in LANE_TOPICS])
+    builder = FrameBuilder("P2")
+    for number in range(10):
+        builder.add(
+            builder.add_upload("shop", "prod", 1, NOW, b"{}"),
+            event="order_pay" if number else "page_view",
+            id=f"id{number}",
+            identity=bytes(16),
+            at=NOW,
+            data=json.dumps({"what": {"total": 50.0 * number}}).encode(),
+            clean=True,
+            violations=[],
+        )
+    queue.append({("events.p2", 0): [builder.build()]})
+    manifest = Manifest(tmp_path / "lake" / "manifest.db", clock=lambda: NOW)
+    yesterday = time.time_ns() // 1_000_000 // 86_400_000 - 1
+    counted = LedgerEntry(yesterday, "shop", "prod", "order_pay", "stored", "", 9_000)
+    there = Range(topic="dirty", partition=0, start=0, end=1)
+    manifest.commit(Commit(consumer="raw", ranges=[there], ledger=[counted]))
+    control = start(data=LocalData(queue, manifest))
+    control.client.post("/apps", json={"app": "shop"})
+    put_plan(control.client, PLAN, "0")
+    control.client.post("/datasets", json={"source": DATASET})
+    found = control.client.post("/rules/preview", json={"source": RULE, "limit": 5}).json()
+    assert (found["origin"], len(found["items"])) == ("live", 5), found
+    found = control.client.post("/rules/preview", json={"source": RULE, "app": "shop"}).json()
+    assert found["matched"] == 7
+    budget = control.client.post("/rules/check", json={"source": RULE}).json()["budget"]
+    assert (budget["events_per_day"], budget["sampled"]) == (9_000, 9)
+    assert budget["match_rate"] == pytest.approx(7 / 9)
+    lines = {line["name"]: line for line in budget["lines"]}
+    assert lines["rows_per_day"]["value"] == pytest.approx(7_000)
+
+
+def test_a_rule_that_costs_too_much_is_published_by_an_admin_only(
+    start: Callable[..., Any],
+) -> None:
+    """With accept_cost, which the audit log keeps."""
+    limits = BudgetSettings(max_cost=1)
+    control = start(settings=ControlSettings(port=0, grpc_port=0, budget=limits))
+    control.client.post("/apps", json={"app": "shop"})
+    put_plan(control.client, PLAN, "0")
+    control.client.post("/datasets", json={"source": DATASET})
+    assert control.client.post("/rules/check", json={"source": RULE}).json()["ok"]
+    refused = control.client.post("/rules", json={"source": RULE})
+    assert refused.status_code == 422
+    assert refused.json()["code"] == "budget"
+    assert "above the limit" in refused.json()["findings"][0]["message"]
+    developer = control.new_token(name="dev", role="developer", apps=["*"])
+    accepted = {"source": RULE, "accept_cost": True}
+    assert developer.post("/rules", json=accepted).status_code == 403
+    assert control.client.post("/rules", json=accepted).status_code == 201
+    entry = control.client.get("/audit?limit=1").json()["items"][0]
+    assert entry["detail"]["accepted_cost"]
+
+
+def test_a_rule_is_printed_in_another_front_end(shop: Any) -> None:
+    """And what was printed checks again, to a rule that does the same."""
+    for front_end in ("python", "sql", "builder"):
+        body = {"source": RULE, "front_end": front_end}
+        printed = shop.client.post("/rules/format", json=body)
+        assert printed.status_code == 200, printed.text
+        check = shop.client.post("/rules/check", json={"source": printed.json()["text"]}).json()
+        assert check["ok"], (front_end, printed.json()["text"], check)
+        assert check["reads"] == ["event", "id", "what.total"]

@@ -28,9 +28,11 @@ from trackplane.cli.rule_files import (
     moved,
 )
 from trackplane.errors import ConfigurationError, Finding, InputError
+from trackplane.rules import ir
 from trackplane.rules.check import check_rule
 from trackplane.rules.definitions import Definitions
 from trackplane.rules.explain import explain as explain_rule
+from trackplane.rules.format import format_rule
 from trackplane.rules.library import Environment
 from trackplane.rules.load import load_rule
 from trackplane.rules.tests import run_tests
@@ -182,6 +184,11 @@ def fmt(
     file: Path = FileArgument,
     to: str = typer.Option("python", "--to", help="Front end: python, sql or builder."),
     write: bool = typer.Option(False, "--write", "-w", help="Write the file, not the terminal."),
+    plan: Path | None = PlanOption,
+    datasets: Path | None = DatasetsOption,
+    functions: Path | None = FunctionsOption,
+    tables: Path | None = TablesOption,
+    scripts: Path | None = ScriptsOption,
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
@@ -191,14 +198,14 @@ def fmt(
     """
     if to not in _FRONT_ENDS:
         raise ConfigurationError(f"there is no front end {to!r}", hint=", ".join(_FRONT_ENDS))
-    api = Api(url)
+    local = Local(plan=plan, datasets=datasets, functions=functions, tables=tables, scripts=scripts)
+    offline = definitions(local, url) if plan is not None else None
+    api = Api(url) if offline is None else None
     texts: list[str] = []
     findings: list[Finding] = []
     for line, source in documents(read_text(file)):
         try:
-            body = {"source": source, "front_end": to}
-            answer, _ = api.call("POST", "/rules/format", json=body)
-            texts.append(str(answer["text"]).rstrip() + "\n")
+            texts.append(_formatted(source, to, offline, api).rstrip() + "\n")
         except InputError as error:
             findings += [moved(each, str(file), line) for each in error.findings] or [
                 Finding(code=error.code, message=error.message, file=str(file), line=line)
@@ -214,6 +221,15 @@ def fmt(
         say(f"wrote {file}")
     else:
         typer.echo(text, nl=False)
+
+
+def _formatted(source: str, to: str, offline: Definitions | None, api: Api | None) -> str:
+    if offline is not None:
+        front_end = msgspec.convert(to, ir.FrontEnd)
+        return format_rule(check_rule(load_rule(source), offline), front_end=front_end)
+    assert api is not None
+    body = {"source": source, "front_end": to}
+    return str(api.call("POST", "/rules/format", json=body)[0]["text"])
 
 
 @app.command()

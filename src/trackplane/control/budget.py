@@ -152,7 +152,10 @@ def _volume(call: Call, rule: ir.Rule) -> _Volume:
 
 
 def _count(call: Call, rule: ir.Rule, day: int) -> int:
-    apps: Iterable[str | None] = rule.apps or (None,)
+    # Of a rule over all apps, a token of some is told of those.
+    apps: Iterable[str | None] = rule.apps or (
+        (None,) if call.actor.everywhere else call.actor.apps
+    )
     return sum(
         entry.count
         for app in apps

@@ -10,12 +10,12 @@ from trackplane.control import budget, outcomes, rule_wire, samples
 from trackplane.control.budget import environment_of
 from trackplane.control.catalog import Catalog, Checked
 from trackplane.control.explaining import explain_rule
-from trackplane.control.formatting import print_rule
 from trackplane.control.operations import Call, Operations
 from trackplane.control.rules import find_rule
 from trackplane.discovery.compile import definitions_of
 from trackplane.errors import InputError
 from trackplane.event import JsonObject
+from trackplane.rules import format as rules_format
 from trackplane.rules import ir
 from trackplane.rules.library import Environment
 from trackplane.rules.tests import stamped
@@ -82,7 +82,7 @@ def explain(call: Call, body: rule_wire.RuleExplain) -> rule_wire.Explanation:
 def format_rule(call: Call, body: rule_wire.RuleFormat) -> rule_wire.Formatted:
     """Print a rule from its IR, in the front end asked for."""
     rule = _sound(_checked(call, body.source))
-    text = print_rule(rule, body.source, body.front_end)
+    text = rules_format.format_rule(rule, front_end=body.front_end)
     return rule_wire.Formatted(text=text, changed=text.strip() != body.source.strip())
 
 
