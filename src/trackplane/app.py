@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, Final, TextIO, cast
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 import msgspec
 import structlog
@@ -40,6 +40,9 @@ from trackplane.runtime.embedded import ProcessSpec, Supervisor, SupervisorSetti
 from trackplane.scripts.settings import ScriptSettings
 from trackplane.secret_files import SecretFolder
 from trackplane.worker.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from trackplane.rules.library import Environment
 
 DATA_VERSION: Final = 1
 NODE_TOKEN: Final = "node.token"  # noqa: S105 a file's name
@@ -167,6 +170,18 @@ class Application:
             )
         return queue
 
+    def _plugin_functions(self) -> None:
+        from trackplane.enrichers import load_functions
+
+        load_functions(self.data / "enrichers")
+
+    def _environment(self) -> Environment:
+        """Return what functions of rules need of this node; tables come with the configuration."""
+        from trackplane.geo import open_geo
+        from trackplane.rules.library import Environment
+
+        return Environment(keys=self._secrets().all(), geo=open_geo(self.settings.geo_database))
+
     def _secrets(self) -> SecretFolder:
         return SecretFolder(Path(self.settings.secrets_folder or self.data / "secrets"))
 
@@ -195,6 +210,7 @@ class Application:
         asyncio.run(self._run_control(announce))
 
     async def _run_control(self, announce: Say) -> None:
+        from trackplane.control.facilities import Facilities
         from trackplane.control.local import LocalData
         from trackplane.control.server import Addresses, ControlPlane
         from trackplane.lake.manifest import Manifest
@@ -208,7 +224,16 @@ class Application:
         queue = self._queue()
         manifest = Manifest(self.data / "lake" / "manifest.db", wall_clock)
         data = LocalData(queue, manifest, QueryRunner(manifest, self.settings.query))
-        plane = ControlPlane(control, self.data / "control", data=data, clock=wall_clock)
+        self._plugin_functions()
+        plane = ControlPlane(
+            control,
+            self.data / "control",
+            data=data,
+            facilities=Facilities(
+                keys=self._secrets().names, has_geo=bool(self.settings.geo_database)
+            ),
+            clock=wall_clock,
+        )
         if plane.first_token is not None:
             announce(
                 f"first start: the admin token is {plane.first_token}\n"
@@ -295,13 +320,19 @@ class Application:
         from trackplane.worker.shadows import Shadows
         from trackplane.worker.sinks import SinkConsumers, Surroundings
 
+        self._plugin_functions()
         settings = self.settings.worker
         queue = self._queue()
         lake = self.data / "lake"
         manifest = Manifest(lake / "manifest.db", wall_clock)
         engine = Engine(clock=time.perf_counter_ns)
-        shadows = Shadows(clock=wall_clock, timer=time.perf_counter_ns)
-        configuration = WorkerConfiguration(engine)
+        environment = self._environment()
+        configuration = WorkerConfiguration(engine, environment=environment)
+        shadows = Shadows(
+            clock=wall_clock,
+            timer=time.perf_counter_ns,
+            environment=lambda: configuration.environment,
+        )
         scripts = Scripts(ScriptPool(self.settings.scripts, clock=wall_clock))
         store = RawStore(manifest, lake, wall_clock, self.settings.lake)
         tables = TableCommitter(manifest, self.settings.lake)

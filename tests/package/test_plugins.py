@@ -1,7 +1,5 @@
 """Plug-ins of installed packages: found by entry point; one that is wrong is named."""
 
-import sys
-
 import pytest
 
 from trackplane.errors import ConfigurationError
@@ -27,29 +25,6 @@ class NowherePlugin(SinkPlugin):
     def open(self, context, options):
         return Nowhere()
 """
-
-
-@pytest.fixture
-def installed(tmp_path, monkeypatch):
-    """Return what installs a package with a module's text and entry points of a group."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    count = 0
-
-    def install(text, group, entries):
-        nonlocal count
-        count += 1
-        module = f"acme_plugin_{tmp_path.name}_{count}".replace("-", "_")
-        (tmp_path / f"{module}.py").write_text(text)
-        info = tmp_path / f"{module}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-        lines = [f"{name} = {module}:{place}" for name, place in entries.items()]
-        (info / "entry_points.txt").write_text("\n".join([f"[trackplane.{group}]", *lines, ""]))
-        return module
-
-    yield install
-    for name in [name for name in sys.modules if name.startswith("acme_plugin_")]:
-        del sys.modules[name]
 
 
 def test_an_installed_sink_is_there_beside_our_own(installed):

@@ -1,7 +1,6 @@
 """Implementations under any values: no exception, the declared type, and ERRORs only where declared."""
 
 import contextlib
-import math
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,9 +8,9 @@ from hypothesis import strategies as st
 
 from trackplane.rules import ir
 from trackplane.rules.functions import FUNCTIONS
-from trackplane.rules.library import BindError, Failure, bind
-from trackplane.rules.library.table import match, type_of
-from trackplane.rules.values import INT64_MAX, INT64_MIN
+from trackplane.rules.library import BindError, bind
+from trackplane.rules.library.table import type_of
+from trackplane.testing.functions import try_signature
 from trackplane.testing.rules import ENVIRONMENT
 
 LITERALS = {
@@ -42,72 +41,6 @@ LITERALS = {
     "user_agent": [["browser"], ["os_version"]],
     "geo": [["city"], ["latitude"], ["region"]],
 }
-TEXTS = st.one_of(
-    st.text(max_size=20),
-    st.sampled_from(
-        [
-            "",
-            "ab",
-            "10.1.2.3",
-            "::1",
-            "81.2.69.142",
-            "https://a@B.c:1/x?utm_source=%zz&q=+#f",
-            "2026-11-23 10:00:00+0130",
-            "31 Nov 26 12 AM",
-            "[1,{}]",
-            "1e999",
-            "//[",
-            "a@",
-            "x://[::1",
-        ]
-    ),
-)
-INTEGERS = st.one_of(
-    st.integers(-12, 12), st.integers(INT64_MIN, INT64_MAX), st.sampled_from([INT64_MIN, INT64_MAX])
-)
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | TEXTS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
-    max_leaves=6,
-)
-SCALARS = {
-    "string": TEXTS,
-    "int64": INTEGERS,
-    "float64": st.floats(allow_nan=False, allow_infinity=False),
-    "bool": st.booleans(),
-    "timestamp": st.one_of(st.integers(-(10**14), 3 * 10**14), INTEGERS),
-}
-
-
-def values_of(kind):
-    """Return values of a type as text; the items of arrays and maps may be anything."""
-    outer, _, item = kind.partition("<")
-    if outer in SCALARS:
-        return SCALARS[outer]
-    items = st.one_of(values_of(item[:-1]), JSON) if item else JSON
-    if outer == "array":
-        return st.lists(items, max_size=5)
-    if outer in ("object", "map"):
-        return st.dictionaries(TEXTS, items, max_size=4)
-    return JSON.filter(lambda value: value is not None)
-
-
-def concrete(text):
-    return text.replace("any", "json").replace("T", "string")
-
-
-def of_type(value, kind):
-    kind = kind.kind
-    if kind in ("int64", "timestamp"):
-        return type(value) is int and INT64_MIN <= value <= INT64_MAX
-    if kind == "float64":
-        return type(value) is float and math.isfinite(value)
-    wanted = {"string": str, "bool": bool, "array": list, "object": dict, "map": dict}.get(kind)
-    return wanted is None or type(value) is wanted
 
 
 def calls():
@@ -119,44 +52,22 @@ def calls():
             wanted = sum(arg.startswith("literal ") for arg in args)
             for literals in LITERALS.get(name, [["Asia/Kolkata"]]) if wanted else [[]]:
                 if len(literals) == wanted:
-                    yield name, signature, args, literals
+                    yield name, signature, literals
 
 
 def test_every_overload_with_literals_is_tried():
     """The table of literals above leaves none out."""
-    tried = {(name, signature) for name, signature, _, _ in calls()}
+    tried = {(name, signature) for name, signature, _ in calls()}
     every = {(n, s) for n, f in FUNCTIONS.items() if f.make and n != "in" for s in f.signatures}
     assert {name for name, _ in every - tried} <= {"lookup", "format_time", "geo"}
 
 
-@pytest.mark.parametrize(("name", "signature", "args", "literals"), list(calls()), ids=str)
+@pytest.mark.parametrize(("name", "signature", "literals"), list(calls()), ids=str)
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_any_values_give_what_the_table_says(name, signature, args, literals, data):
+def test_any_values_give_what_the_table_says(name, signature, literals, data):
     """Never an exception; NULL, ERROR and the type only as declared."""
-    left = list(literals)
-    nodes, given_values = [], []
-    for number, arg in enumerate(args):
-        if arg.startswith("literal "):
-            value = left.pop(0)
-            nodes.append(ir.Literal(value, type_of(arg.removeprefix("literal "))))
-        else:
-            kind = concrete(arg)
-            value = data.draw(values_of(kind))
-            nodes.append(ir.Path("what", (f"p{number}",), type_of(kind)))
-        given_values.append(value)
-    function = FUNCTIONS[name]
-    found = match(function, nodes)
-    result_type = found[1]
-    if function.typed is not None:
-        result_type = function.typed(nodes, ENVIRONMENT)
-    result = bind(ir.Call(name, tuple(nodes), result_type), ENVIRONMENT)(*given_values)
-    if isinstance(result, Failure):
-        assert signature.failure != "never"
-    elif result is None:
-        assert signature.null
-    else:
-        assert of_type(result, result_type)
+    try_signature(FUNCTIONS[name], signature, literals, data)
 
 
 @given(st.text(max_size=30))

@@ -21,6 +21,7 @@ from trackplane.discovery.compile import (
     compile_table,
     definitions_of,
 )
+from trackplane.enrichers import load_functions
 from trackplane.errors import Finding, InputError
 from trackplane.rules.definitions import Definitions
 
@@ -82,6 +83,7 @@ def definitions(local: Local, url: str) -> Definitions:
         InputError: a file is wrong; all findings of it are in it.
     """
     assert local.plan is not None
+    load_functions(Path(os.environ.get("TRACKPLANE_DATA", "data")) / "enrichers")
     plan = compile_plan(None, read_text(local.plan), file=str(local.plan))
     resources = [
         Resource(kind="event", name=f"{plan.app}/{event}", body=body)

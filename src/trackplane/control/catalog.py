@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from trackplane.control.facilities import UNKNOWN, Facilities
 from trackplane.discovery import Snapshot
 from trackplane.discovery.compile import CompiledRule, Plans, compile_rule, definitions_of
 from trackplane.errors import Finding, InputError
@@ -45,8 +46,17 @@ class Recompiled(msgspec.Struct, frozen=True, kw_only=True):
 class Catalog:
     """One state of the configuration."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, facilities: Facilities = UNKNOWN) -> None:
         self._snapshot = snapshot
+        self._facilities = facilities
+
+    def _seen(self, visible: Callable[[str], bool]) -> Definitions:
+        return definitions_of(
+            self._snapshot,
+            plans=Plans(self._snapshot, visible=visible),
+            keys=self._facilities.keys(),
+            has_geo=self._facilities.has_geo,
+        )
 
     def bodies_of(self, app: str) -> dict[str, bytes]:
         """Return the planned events of an app as they travel."""
@@ -63,13 +73,11 @@ class Catalog:
         Raises:
             RuleError: with every finding.
         """
-        plans = Plans(self._snapshot, visible=visible)
-        definitions = definitions_of(self._snapshot, plans=plans)
-        return compile_rule(source, file="rule.yaml", definitions=definitions)
+        return compile_rule(source, file="rule.yaml", definitions=self._seen(visible))
 
     def check_rule(self, source: str, *, visible: Callable[[str], bool]) -> Checked:
         """Check a rule and run its tests; nothing is raised for what is wrong with it."""
-        definitions = definitions_of(self._snapshot, plans=Plans(self._snapshot, visible=visible))
+        definitions = self._seen(visible)
         try:
             written = load_rule(source, file="rule.yaml")
             rule = check_rule(written, definitions)

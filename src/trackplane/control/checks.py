@@ -26,7 +26,7 @@ _PREVIEW_S: Final = 2.0
 
 
 def _checked(call: Call, source: str) -> Checked:
-    catalog = Catalog(call.platform.publisher.snapshot)
+    catalog = Catalog(call.platform.publisher.snapshot, call.platform.facilities)
     return catalog.check_rule(source, visible=call.actor.sees)
 
 

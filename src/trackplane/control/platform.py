@@ -9,6 +9,7 @@ import msgspec
 
 from trackplane.control.data import DataAccess
 from trackplane.control.database import Database
+from trackplane.control.facilities import Facilities
 from trackplane.control.meter import Meter
 from trackplane.control.nodes import NodeRegistry
 from trackplane.control.publishing import Publisher
@@ -33,4 +34,5 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     stopping: threading.Event
     statistics: StatisticsBook
     shadows: ShadowBook
+    facilities: Facilities
     watch: Watch

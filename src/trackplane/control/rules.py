@@ -221,7 +221,7 @@ def compile_for(call: Call, source: str) -> CompiledRule:
         InputError: with every finding.
         ForbiddenError: the token does not reach its apps.
     """
-    catalog = Catalog(call.platform.publisher.snapshot)
+    catalog = Catalog(call.platform.publisher.snapshot, call.platform.facilities)
     compiled = catalog.compile_rule(source, visible=call.actor.sees)
     if compiled.name in RESERVED:
         raise InputError(f"no rule can have the name {compiled.name!r}", hint="use another name")

@@ -21,6 +21,7 @@ from trackplane.control.access import new_secret
 from trackplane.control.api import Api
 from trackplane.control.data import DataAccess
 from trackplane.control.database import Database, MetadataError
+from trackplane.control.facilities import UNKNOWN, Facilities
 from trackplane.control.meter import Meter
 from trackplane.control.nodes import NodeRegistry
 from trackplane.control.people import first_token
@@ -58,6 +59,7 @@ class ControlPlane:
         folder: Path,
         *,
         data: DataAccess | None = None,
+        facilities: Facilities = UNKNOWN,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         """Open the metadata in ``folder`` and bring it up to date.
@@ -85,6 +87,7 @@ class ControlPlane:
             stopping=threading.Event(),
             statistics=book,
             shadows=ShadowBook(),
+            facilities=facilities,
             watch=Watch(book),
         )
         self.platform.statistics.on_shadows = self.platform.shadows.reported

@@ -20,6 +20,7 @@ from trackplane.engine.ruleset import Ruleset
 from trackplane.errors import InputError
 from trackplane.frame import Frame
 from trackplane.rules import ir
+from trackplane.rules.library.environment import NOTHING, Environment
 
 SAMPLES: Final = 50
 _PARTS: Final = 1 << 20  # a rate is kept to this resolution
@@ -97,6 +98,7 @@ class Shadow:
         datasets: Mapping[str, ir.Dataset],
         *,
         clock: Callable[[], int],
+        environment: Environment = NOTHING,
     ) -> None:
         """Compile both rules.
 
@@ -106,8 +108,8 @@ class Shadow:
         self.trial = trial
         self._clock = clock
         self._threshold = max(1, round(trial.rate * _PARTS))
-        self._new = _engine(trial.candidate, datasets)
-        self._old = _engine(trial.base, datasets) if trial.base is not None else None
+        self._new = _engine(trial.candidate, datasets, environment)
+        self._old = _engine(trial.base, datasets, environment) if trial.base else None
 
     def process(
         self, items: Iterable[tuple[Frame, Mask | None]], *, budget_ns: int
@@ -214,9 +216,9 @@ def _same(one: object, other: object) -> bool:
     return one == other
 
 
-def _engine(rule: ir.Rule, datasets: Mapping[str, ir.Dataset]) -> Engine:
+def _engine(rule: ir.Rule, datasets: Mapping[str, ir.Dataset], environment: Environment) -> Engine:
     ruleset, rejected = Ruleset.empty().apply(
-        1, changed={rule.name: ir.encode(rule)}, datasets=datasets
+        1, changed={rule.name: ir.encode(rule)}, datasets=datasets, environment=environment
     )
     for name, message in rejected.items():
         raise ShadowError(f"{name}: {message}")

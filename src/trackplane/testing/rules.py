@@ -13,7 +13,7 @@ where NULL is ``None`` and an ERROR ``trackplane.rules.reference.RuleFailure``.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from trackplane.event import JsonObject
 from trackplane.plan.model import EventSpec, Property
 from trackplane.rules.check import check_expression
 from trackplane.rules.definitions import Definitions
-from trackplane.rules.functions import FUNCTIONS
+from trackplane.rules.functions import FUNCTIONS, Function
 from trackplane.rules.ir import Expression, LookupTable
 from trackplane.rules.library import Environment
 from trackplane.rules.reference import RuleFailure
@@ -128,8 +128,8 @@ def load_cases(folder: Path) -> list[Case]:
     return found
 
 
-def example_cases() -> list[Case]:
-    """Return the examples of the functions' descriptions as cases."""
+def example_cases(functions: Iterable[Function] | None = None) -> list[Case]:
+    """Return the examples of functions' descriptions as cases; None: of all there are."""
     event = {
         "id": "1",
         "event": "e",
@@ -146,7 +146,7 @@ def example_cases() -> list[Case]:
             event=event,
             result=result,
         )
-        for function in FUNCTIONS.values()
+        for function in (FUNCTIONS.values() if functions is None else functions)
         for text, result in function.examples
     ]
 

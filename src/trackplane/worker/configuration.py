@@ -60,6 +60,11 @@ class WorkerConfiguration:
         self._changing = threading.Lock()
         self.datasets: dict[str, Dataset] = {}
 
+    @property
+    def environment(self) -> Environment:
+        """Return what functions need here, with the lookup tables of the state in force."""
+        return self._environment
+
     def rules(self, names: Iterable[str]) -> dict[str, bytes]:
         """Return the bodies of those of these rules that are in force."""
         found = ((name, self._snapshot.get("rule", name)) for name in names)

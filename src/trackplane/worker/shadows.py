@@ -17,6 +17,7 @@ from trackplane.engine.shadow import Shadow, ShadowCounts
 from trackplane.errors import TrackplaneError
 from trackplane.frame import Frame
 from trackplane.rules import ir
+from trackplane.rules.library.environment import NOTHING, Environment
 
 _log = structlog.get_logger(__name__)
 
@@ -34,14 +35,21 @@ class ShadowReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shadows(ConfigurationConsumer):
-    """The shadows in force. ``clock`` gives ms, ``timer`` ns.
+    """The shadows in force. ``clock`` gives ms, ``timer`` ns, ``environment`` what functions need.
 
     ``process`` is called in the consumer's thread after the main outputs were taken; it never
     raises, and over time takes at most a tenth of that thread.
     """
 
-    def __init__(self, *, clock: Callable[[], int], timer: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], int],
+        timer: Callable[[], int],
+        environment: Callable[[], Environment] = lambda: NOTHING,
+    ) -> None:
         self._clock = clock
+        self._environment = environment
         self._timer = timer
         self._bodies: dict[str, bytes] = {}
         self._running: Mapping[str, Shadow] = {}
@@ -73,7 +81,12 @@ class Shadows(ConfigurationConsumer):
                     continue  # the rules' configuration says what is wrong with it
         for name in fresh:
             try:
-                running[name] = Shadow(_trial.decode(wanted[name]), datasets, clock=self._timer)
+                running[name] = Shadow(
+                    _trial.decode(wanted[name]),
+                    datasets,
+                    clock=self._timer,
+                    environment=self._environment(),
+                )
             except (TrackplaneError, msgspec.MsgspecError) as error:
                 rejected["shadow", name] = str(error)
         self._bodies = {name: wanted[name] for name in running}

@@ -24,6 +24,7 @@ from trackplane.lake.manifest import Manifest
 from trackplane.lake.settings import RawStoreSettings
 from trackplane.queue import Queue
 from trackplane.rules.ir import Dataset, decode_dataset
+from trackplane.rules.library.environment import NOTHING, Environment
 from trackplane.sinks import Partition, Sink, SinkContext
 from trackplane.sinks.commit import DeadLetters, SinkCommitter, SinkStatistics
 from trackplane.sinks.plugins import Plugins, plugin_of
@@ -51,6 +52,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     lake: RawStoreSettings
     clock: Callable[[], int]
     engine: Callable[[], Engine]
+    environment: Environment = NOTHING
     scripts: Scripts
 
 
@@ -91,7 +93,9 @@ class _Running:
         self._sink: Sink = plugin.open(context, plugin.read(dataset))
         engine = around.engine()
         self.configuration = WorkerConfiguration(
-            engine, takes=lambda other: other.name == dataset.name
+            engine,
+            takes=lambda other: other.name == dataset.name,
+            environment=around.environment,
         )
         self._committer = SinkCommitter(
             around.manifest,

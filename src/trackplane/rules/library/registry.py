@@ -73,7 +73,7 @@ def register(function: Function) -> None:
             except ValueError as error:
                 raise FunctionError(f"the function {name!r}: {error}") from error
     known = _functions.get(name)
-    if (known is not None and known is not function) or name in _RESERVED or name in ALIASES:
+    if (known is not None and known != function) or name in _RESERVED or name in ALIASES:
         raise FunctionConflictError(
             f"there is a function {name!r} already",
             hint="begin the names of a plug-in's functions with the plug-in's own",
