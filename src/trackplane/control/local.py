@@ -141,7 +141,8 @@ class LocalData(DataAccess):
 
     def send_replay(self, messages: Sequence[bytes]) -> int:
         """Append replay messages; return the offset after them."""
-        self._queue.ensure_topics([TopicSpec(name=_REPLAY[0], retention_ms=None)])
+        if _REPLAY[0] not in self._queue.topics():
+            self._queue.ensure_topics([TopicSpec(name=_REPLAY[0])])
         return self._queue.append({_REPLAY: list(messages)})[_REPLAY] + len(messages)
 
     def replayed(self) -> int:

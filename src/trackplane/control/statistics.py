@@ -222,8 +222,9 @@ def _figures(counts: Iterable[int]) -> live_wire.Figures:
 
 
 def error_rate(figures: live_wire.Figures) -> float:
-    """Return the share of matched events that failed."""
-    return figures.failed / figures.matched if figures.matched else 0.0
+    """Return the share of a rule's events that failed, some of them before they could match."""
+    events = max(figures.matched, figures.failed)
+    return figures.failed / events if events else 0.0
 
 
 def _apps_of(call: Call) -> Mapping[str, list[str]]:
