@@ -319,6 +319,7 @@ class Application:
         from trackplane.worker.scripts import Scripts
         from trackplane.worker.shadows import Shadows
         from trackplane.worker.sinks import SinkConsumers, Surroundings
+        from trackplane.worker.telemetry import WorkerMetrics, port_of, serve
 
         self._plugin_functions()
         settings = self.settings.worker
@@ -400,11 +401,14 @@ class Application:
             source=self._source(name, "worker"),
             chore=compactor.run,
         )
-        try:
+        with contextlib.ExitStack() as closing:
+            closing.callback(manifest.close)
+            closing.callback(queue.close)
+            if settings.metrics_port:
+                port = port_of(name, settings.metrics_port)
+                metrics = WorkerMetrics(worker.figures)
+                closing.callback(serve(metrics, settings.metrics_host, port))
             await worker.run(_stop_event())
-        finally:
-            queue.close()
-            manifest.close()
 
     def run_all(self, config: Path | None, *, announce: Say) -> None:
         """Run control plane, collector and workers, supervised, until SIGTERM.

@@ -111,7 +111,7 @@ class Worker(ConfigurationConsumer):
         that was in force when one began. A report that comes twice is known by ``session`` and
         ``sequence``.
         """
-        consumers, _ = self._figures()
+        consumers, _ = self.figures()
         found: dict[str, object] = {
             "consumers": consumers,
             "sinks": msgspec.to_builtins(self._sinks.statistics()),
@@ -132,8 +132,11 @@ class Worker(ConfigurationConsumer):
             }
         return found
 
-    def _figures(self) -> tuple[list[dict[str, object]], list[tuple[str, Totals]]]:
-        """Return the consumers' figures without those of single rules, and these by engine."""
+    def figures(self) -> tuple[list[dict[str, object]], list[tuple[str, Totals]]]:
+        """Return the consumers' figures without those of single rules, and these by engine.
+
+        Callable from any thread.
+        """
         consumers: list[dict[str, object]] = []
         engines: list[tuple[str, Totals]] = []
         for consumer in [
@@ -150,7 +153,7 @@ class Worker(ConfigurationConsumer):
 
     def _cut(self, number: int) -> None:
         """Set aside what was counted so far: what comes now is counted under ``number``."""
-        deltas = self._deltas.take(self._figures()[1])
+        deltas = self._deltas.take(self.figures()[1])
         if deltas:
             self._segments.append({"since": self._number, "deltas": deltas})
         self._number = number

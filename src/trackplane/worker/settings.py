@@ -15,6 +15,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         poll_ms: wait before asking again when nothing was there to read.
         lease_ms: a worker that is silent this long loses its partitions.
         max_ids: identities remembered per partition for deduplication.
+        metrics_host: address of the workers' `/metrics`.
+        metrics_port: port of the first worker's `/metrics`, the others follow; 0: none.
     """
 
     flush_ms: int = 1_000
@@ -23,3 +25,5 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     poll_ms: int = 50
     lease_ms: int = 10_000
     max_ids: int = 10_000_000
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
