@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from trackplane.engine.access import covers
 from trackplane.engine.engine import Engine
+from trackplane.engine.explain import placement, source_of
 from trackplane.engine.index import Node
 from trackplane.engine.ruleset import Ruleset
 from trackplane.frame import Frame
@@ -314,3 +315,26 @@ def test_covers_of_a_range_meet() -> None:
         ["1 <= what.n < 5"],
         ["event not in ('pay')"],
     ]
+
+
+def test_placement_says_what_a_rule_is_found_by() -> None:
+    """Its access predicates and why; what stands with it; whether it is tried everywhere."""
+    rules = [rule(n, where, None) for n, where in enumerate(INDEXED.values())]
+    text = call("contains", path("who.user_id"), literal("who.user_id", "u"))
+    rules += [rule(20, text, None), rule(21, text, ("pay", "view")), rule(22, None, ("pay",))]
+    ruleset = ruleset_of(rules, 150)
+    found = {each.name: placement(ruleset, each) for each in rules}
+    assert found["r0"].access == ("who.user_id == 'u1'",)
+    assert not found["r0"].everywhere
+    assert "what.n == 5 or who.user_id == 'u22'" in found["r6"].access
+    assert found["r4"].access[-1] == "event not in ('view')"
+    assert found["r20"].everywhere
+    assert found["r20"].access == ()
+    assert found["r21"].access == ("event in ('pay', 'view')",)
+    assert (found["r21"].shared_with, found["r21"].buckets) == (1, 1)
+    assert all(each.why and 0 <= each.selectivity <= 1 for each in found.values())
+    new = placement(ruleset, rule(30, INDEXED["a user"], None))
+    assert new.access == ("who.user_id == 'u1'",)
+    assert new.shared_with == 1
+    assert len(ruleset) == len(rules)
+    assert "def " in source_of(rules[0])

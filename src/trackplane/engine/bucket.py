@@ -23,7 +23,7 @@ from trackplane.rules.library.environment import NOTHING, Environment
 _log = structlog.get_logger(__name__)
 
 BUCKET_RULES: Final = 25  # compiled at once, in about 5 ms: that is what a change costs
-MOST_RULES: Final = 40_000  # in each of two generations; about 13 KB each
+MOST_RULES: Final = 60_000  # in each of two generations; about 9 KB each
 
 # What a rule that cannot be run raises when it is decoded or compiled.
 RULE_ERRORS: Final = (
@@ -128,10 +128,11 @@ class Compiled:
             self._rules += len(key[0]) + 1
             self._young[key] = found
             if self._rules > self._most:
+                # What was only moved on is still here: nobody needs to ask for it again.
+                self.generation += bool(self._old)
                 self._old, self._young, self._rules = self._young, {}, 0
                 self._old_chunks, self._chunks = self._chunks, {}
                 self.entries.clear()
-                self.generation += 1
         return found
 
     def discard(self, key: Key) -> None:

@@ -149,6 +149,11 @@ class Ruleset:
         return len(self._compiled)
 
     @property
+    def most_apps(self) -> int:
+        """Return up to how many apps a rule stands under each of them."""
+        return _MOST_APPS
+
+    @property
     def in_use(self) -> frozenset[tuple[str, str, str]]:
         """Return the places (event, app, env) that were asked for."""
         places = list(self._places.items())
