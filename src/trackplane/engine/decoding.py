@@ -15,6 +15,8 @@ from trackplane.frame import Frame
 
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError)
 Numbers = npt.NDArray[np.int64]
+Header = tuple[Any, ...]  # the values of its properties, in the demand's order
+BROKEN: Final[Header] = ("broken",)
 
 
 class Decoded:
@@ -29,7 +31,7 @@ class Decoded:
         self,
         events: list[Any],
         array: Numbers,
-        headers: list[tuple[Any, ...]] | None = None,
+        headers: list[Header] | None = None,
     ) -> None:
         self.events = events
         self.array = array
@@ -50,142 +52,128 @@ class Decoded:
 
 
 class Decoding:
-    """Collects a batch's events of one demand; ``finish`` decodes what was not decoded at once."""
+    """Decodes events of a batch for one demand. ``unreadable``: numbers of events, and the reason."""
 
     def __init__(self, demand: Demand, directory: Directory) -> None:
         self.demand = demand
         self.unreadable: list[tuple[int, str]] = []
         self._directory = directory
-        self._found: dict[Mode, _Found] = {}
-        self._slices: dict[Mode, list[bytes]] = {"bare": [], "merged": []}
-        self._waiting: dict[Mode, list[Numbers]] = {"bare": [], "merged": []}
-        self._headers: list[tuple[Any, ...]] = []
+        self._values: dict[
+            int, Header | None
+        ] = {}  # of the headers of uploads, by the upload's number
 
-    def add(self, frame: Frame, start: int, chosen: Numbers) -> None:
-        """Take some of a frame's events; ``start`` is the number of its first event in the batch."""
-        headers, broken = self._read_headers(frame)
-        mode: Mode = "bare" if headers is None else "merged"
-        if broken:
-            odd = np.isin(frame.upload[chosen], list(broken))
-            for index in chosen[odd].tolist():
-                self._loosely(start + index)
-            chosen = chosen[~odd]
-        values = None
-        if headers is not None:
-            values = picked(headers, frame.upload[chosen].tolist())
-        if len(chosen) == len(frame):
-            try:
-                decoder = self.demand.bare if values is None else self.demand.merged
-                events = decoder.decode(frame.events)
-            except DECODE_ERRORS:
-                events = []
-            if len(events) == len(chosen):
-                self._keep(mode, events, chosen + start, values)
-                return
-        block = bytes(frame.events)
-        starts, sizes = frame.offset[chosen].tolist(), frame.length[chosen].tolist()
-        self._slices[mode] += [
-            block[at : at + size] for at, size in zip(starts, sizes, strict=True)
-        ]
-        self._waiting[mode].append(chosen + start)
-        self._headers += values or ()
-
-    def take(self) -> dict[Mode, Decoded]:
-        """Return what is decoded by now, once."""
-        found, self._found = self._found, {}
-        return {mode: some.together() for mode, some in found.items()}
-
-    def finish(self) -> dict[Mode, Decoded]:
-        """Decode what waits, together or one by one where they do not all fit; return the rest."""
-        for mode in ("bare", "merged"):
-            slices = self._slices[mode]
-            if not slices:
-                continue
-            array = np.concatenate(self._waiting[mode])
-            headers = self._headers if mode == "merged" else None
-            decoder = self.demand.bare if headers is None else self.demand.merged
-            try:
-                events = decoder.decode(b"[" + b",".join(slices) + b"]")
-            except DECODE_ERRORS:
-                events = []
-            if len(events) == len(slices):
-                self._keep(mode, events, array, headers)
-            else:
-                self._one_by_one(mode, slices, array, headers)
-        return self.take()
-
-    def _one_by_one(
-        self,
-        mode: Mode,
-        slices: Sequence[bytes],
-        array: Numbers,
-        headers: Sequence[tuple[Any, ...]] | None,
-    ) -> None:
-        decoder = self.demand.bare if headers is None else self.demand.merged
-        events, places = [], []
-        for place, data in enumerate(slices):
-            try:
-                (event,) = decoder.decode(b"[" + data + b"]")
-            except (*DECODE_ERRORS, ValueError):
-                self._loosely(int(array[place]))
-                continue
-            events.append(event)
-            places.append(place)
-        if events:
-            values = None if headers is None else picked(headers, places)
-            self._keep(mode, events, array[places], values)
-
-    def _keep(
-        self, mode: Mode, events: list[Any], array: Numbers, headers: list[tuple[Any, ...]] | None
-    ) -> None:
-        found = self._found.get(mode)
-        if found is None:
-            found = self._found[mode] = _Found()
-        found.events += events
-        found.arrays.append(array)
-        found.headers += headers or ()
-
-    def _loosely(self, number: int) -> None:
-        frame, index = self._directory.place(number)
+    def whole(self, frame: Frame, start: int) -> dict[Mode, Decoded]:
+        """Decode all events of the frame that begins with a number, if they all fit."""
+        numbers = np.arange(start, start + len(frame))
+        headers = self._headers(numbers, frame)
         try:
-            header = self.demand.loose.decode(frame.header_bytes(int(frame.upload[index])))
-            event = self.demand.loose.decode(frame.event_bytes(index))
-        except DECODE_ERRORS as error:
-            self.unreadable.append((number, str(error)))
-            return
-        values = self.demand.values(header) or self.demand.nothing
-        self._keep("loose", [event], np.array([number]), [values])
+            decoder = self.demand.merged if headers else self.demand.bare
+            events = [] if headers is None else decoder.decode(frame.events)
+        except DECODE_ERRORS:
+            events = []
+        if len(events) != len(frame):
+            return self.some(numbers)
+        return _decoded(events, numbers, headers)
 
-    def _read_headers(self, frame: Frame) -> tuple[list[tuple[Any, ...]] | None, set[int]]:
-        """Return each upload's header values (None: none has any), and headers that do not fit."""
-        found: list[tuple[Any, ...] | None] = []
-        broken: set[int] = set()
-        for upload in range(len(frame.uploads)):
-            header = frame.header_bytes(upload)
+    def some(self, numbers: Numbers, slices: list[bytes] | None = None) -> dict[Mode, Decoded]:
+        """Decode events together, or one by one if they do not all fit.
+
+        ``slices`` are their bytes, where these are at hand.
+        """
+        headers = self._headers(numbers)
+        if slices is None:
+            slices = self._directory.cut(numbers)
+        try:
+            decoder = self.demand.merged if headers else self.demand.bare
+            block = b"" if headers is None else b"[" + b",".join(slices) + b"]"
+            events = decoder.decode(block)
+        except DECODE_ERRORS:
+            events = []
+        if len(events) != len(slices):
+            return self._one_by_one(numbers, slices)
+        return _decoded(events, numbers, headers)
+
+    def _one_by_one(self, numbers: Numbers, slices: Sequence[bytes]) -> dict[Mode, Decoded]:
+        strict, loose = _Collected(), _Collected()
+        decoder, nothing = self.demand.merged, self.demand.nothing
+        for number, data in zip(numbers.tolist(), slices, strict=True):
+            values = self._values_of(self._directory.upload_of(number))
+            try:
+                if values is BROKEN:
+                    raise msgspec.ValidationError
+                (event,) = decoder.decode(b"[" + data + b"]")
+                strict.add(event, number, values or nothing)
+            except (*DECODE_ERRORS, ValueError):
+                try:
+                    loose.add(*self._loosely(number, data))
+                except DECODE_ERRORS as error:
+                    self.unreadable.append((number, str(error)))
+        modes: dict[Mode, Decoded] = {}
+        if strict.events:
+            modes["merged"] = strict.decoded()
+        if loose.events:
+            modes["loose"] = loose.decoded()
+        return modes
+
+    def _loosely(self, number: int, data: bytes) -> tuple[Any, int, Header]:
+        header = self._directory.header(self._directory.upload_of(number))
+        values = self.demand.values(self.demand.loose.decode(header))
+        return self.demand.loose.decode(data), number, values or self.demand.nothing
+
+    def _headers(self, numbers: Numbers, frame: Frame | None = None) -> list[Header] | None:
+        """Return the events' header values, [] where none has any; None: a header does not fit."""
+        directory = self._directory
+        if not directory.has_headers:
+            return []
+        if frame is None:
+            uploads = directory.upload[numbers].tolist()
+        else:
+            uploads = (frame.upload + np.int64(directory.upload_starts[-1])).tolist()
+        values = {upload: self._values_of(upload) for upload in dict.fromkeys(uploads)}
+        if BROKEN in values.values():
+            return None
+        if not any(values.values()):
+            return []
+        nothing = self.demand.nothing
+        return [values[upload] or nothing for upload in uploads]
+
+    def _values_of(self, upload: int) -> Header | None:
+        """Return a header's values, None where it has none, ``BROKEN`` where it does not fit."""
+        if upload not in self._values:
+            header = self._directory.header(upload)
             values = None
             if header != b"{}":
                 try:
                     values = self.demand.values(self.demand.header.decode(header))
                 except DECODE_ERRORS:
-                    broken.add(upload)
-            found.append(values)
-        if all(values is None for values in found):
-            return None, broken
-        nothing = self.demand.nothing
-        return [nothing if values is None else values for values in found], broken
+                    values = BROKEN
+            self._values[upload] = values
+        return self._values[upload]
 
 
-class _Found:
-    """Decoded events of one mode as they come together."""
+class _Collected:
+    """Events that were decoded one by one."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
-        self.arrays: list[Numbers] = []
-        self.headers: list[tuple[Any, ...]] = []
+        self._numbers: list[int] = []
+        self._headers: list[Header] = []
 
-    def together(self) -> Decoded:
-        array = self.arrays[0] if len(self.arrays) == 1 else np.concatenate(self.arrays)
-        return Decoded(self.events, array, self.headers or None)
+    def add(self, event: Any, number: int, header: Header) -> None:
+        self.events.append(event)
+        self._numbers.append(number)
+        self._headers.append(header)
+
+    def decoded(self) -> Decoded:
+        return Decoded(self.events, np.array(self._numbers, np.int64), self._headers)
+
+
+def _decoded(
+    events: list[Any], numbers: Numbers, headers: list[Header] | None
+) -> dict[Mode, Decoded]:
+    if headers:
+        return {"merged": Decoded(events, numbers, headers)}
+    return {"bare": Decoded(events, numbers)}
 
 
 def by_bucket(decoded: Decoded, owner: Numbers) -> Iterator[tuple[int, Decoded]]:

@@ -20,6 +20,7 @@ from trackplane.frame import Frame, Upload
 
 _T = TypeVar("_T")
 _Numbers = npt.NDArray[np.int64]
+_EMPTY: Final = len(b"{}")
 _NONE: Final = np.empty(0, np.int64)
 
 
@@ -40,7 +41,10 @@ class Directory:
     def __init__(self) -> None:
         self.frames: list[Frame] = []
         self.starts: list[int] = []
+        self.upload_starts: list[int] = []
+        self.has_headers = False
         self._size = 0
+        self._uploads = 0
         self._lists: dict[str, list[Any]] = {}
 
     def __len__(self) -> int:
@@ -51,7 +55,11 @@ class Directory:
         start = self._size
         self.frames.append(frame)
         self.starts.append(start)
+        self.upload_starts.append(self._uploads)
         self._size += len(frame)
+        self._uploads += len(frame.uploads)
+        if not self.has_headers:
+            self.has_headers = any(upload.length != _EMPTY for upload in frame.uploads)
         for name, values in self._lists.items():
             values.extend(_COLUMNS[name](frame))
         for name in _ARRAYS:
@@ -62,6 +70,28 @@ class Directory:
         """Return an event's frame and its index there."""
         index = bisect_right(self.starts, number) - 1
         return self.frames[index], number - self.starts[index]
+
+    def upload_of(self, number: int) -> int:
+        """Return the number of an event's upload."""
+        index = bisect_right(self.starts, number) - 1
+        return self.upload_starts[index] + int(
+            self.frames[index].upload[number - self.starts[index]]
+        )
+
+    def header(self, upload: int) -> bytes:
+        """Return an upload's header."""
+        index = bisect_right(self.upload_starts, upload) - 1
+        return self.frames[index].header_bytes(upload - self.upload_starts[index])
+
+    def cut(self, numbers: _Numbers) -> list[bytes]:
+        """Return the bytes of some events."""
+        frames = np.searchsorted(self.starts, numbers, side="right") - 1
+        blocks = [bytes(frame.events) for frame in self.frames]
+        starts, sizes = self.offset[numbers].tolist(), self.length[numbers].tolist()
+        return [
+            blocks[frame][start : start + size]
+            for frame, start, size in zip(frames.tolist(), starts, sizes, strict=True)
+        ]
 
     def _joined(self, columns: list[Any]) -> _Numbers:
         return np.concatenate(columns) if columns else _NONE
@@ -116,6 +146,11 @@ class Directory:
     def length(self) -> _Numbers:
         """Return each event's bytes as an array."""
         return self._joined([frame.length for frame in self.frames])
+
+    @cached_property
+    def offset(self) -> _Numbers:
+        """Return each event's place among the events of its frame, in bytes."""
+        return self._joined([frame.offset for frame in self.frames])
 
     def size(self, numbers: _Numbers) -> int:
         """Return the bytes of some events."""
@@ -209,4 +244,5 @@ _ARRAYS: Final = (
     "received_ms",
     "weight",
     "length",
+    "offset",
 )

@@ -55,6 +55,8 @@ class Intake:
         self._by_demand: dict[int, int] = {}
         self._decoding_of: list[int] = []  # of each place
         self._owners: list[Numbers] = []
+        self._waiting: list[Numbers] = []  # numbers of events
+        self._has_nodes = False
 
     def add(self, frame: Frame, keep: Mask | None) -> list[Work]:
         """Take the frame's events that the mask keeps and rules want; return what can be run now.
@@ -66,42 +68,53 @@ class Intake:
             return []
         if keep is not None:
             owners[~keep] = -1
-        here = set(owners.tolist()) - {-1}
-        if not here:
+        if owners.max() < 0:
             return []
         start = self.directory.add(frame)
         self._owners.append(owners)
-        decodings = {self._decoding_of[place] for place in here}
-        if len(decodings) == 1:
-            decoding = self._decodings[decodings.pop()]
-            decoding.add(frame, start, np.flatnonzero(owners >= 0))
-            if any(self._places[place].nodes for place in here):
-                return []
-            return [
-                Work(mode, decoded, owners[decoded.array - start].tolist(), self._buckets)
-                for mode, decoded in decoding.take().items()
-            ]
-        which = np.array([*self._decoding_of, -1])[owners]
-        for number in sorted(decodings):
-            self._decodings[number].add(frame, start, np.flatnonzero(which == number))
-        return []
+        if len(self._decodings) > 1 or self._has_nodes or owners.min() < 0:
+            self._waiting.append(np.flatnonzero(owners >= 0) + start)
+            return []
+        return [
+            Work(mode, decoded, owners[decoded.array - start].tolist(), self._buckets)
+            for mode, decoded in self._decodings[0].whole(frame, start).items()
+        ]
 
     def rest(self) -> Iterator[Work]:
-        """Decode what waits and return it; then what is looked up by value."""
+        """Decode what waits, by demand, and return it; then what is looked up by value."""
         if not self._owners:
             return
         owner = np.concatenate(self._owners)
         lookup = Lookup(self.directory, sampled=self._sampled)
-        for decoding in self._decodings:
-            for mode, decoded in decoding.finish().items():
+        for number, some, slices in self._by_decoding(owner):
+            for mode, decoded in self._decodings[number].some(some, slices).items():
                 yield Work(mode, decoded, owner[decoded.array].tolist(), self._buckets)
-                if any(place.nodes for place in self._places):
-                    for number, events in by_bucket(decoded, owner):
-                        if self._places[number].nodes:
-                            lookup.add(self._places[number], mode, events)
+                if self._has_nodes:
+                    for place, events in by_bucket(decoded, owner):
+                        if self._places[place].nodes:
+                            lookup.add(self._places[place], mode, events)
+        for decoding in self._decodings:
             for number, text in decoding.unreadable:
                 self._unreadable(self._places[int(owner[number])], number, text)
         yield from self._looked_up(lookup)
+
+    def _by_decoding(self, owner: Numbers) -> Iterator[tuple[int, Numbers, list[bytes]]]:
+        """Return what waits for each decoding: events' numbers, sorted by bucket, and their bytes."""
+        if not self._waiting:
+            return
+        numbers = np.concatenate(self._waiting)
+        if len(self._decodings) == 1:
+            yield 0, numbers, self.directory.cut(numbers)
+            return
+        numbers = numbers[np.argsort(owner[numbers], kind="stable")]
+        decodings = np.array(self._decoding_of)[owner[numbers]]
+        order = np.argsort(decodings, kind="stable")
+        numbers, decodings = numbers[order], decodings[order]
+        slices = self.directory.cut(numbers)
+        start = 0
+        for end in [*(np.flatnonzero(np.diff(decodings)) + 1).tolist(), len(numbers)]:
+            yield int(decodings[start]), numbers[start:end], slices[start:end]
+            start = end
 
     def tried(self) -> Iterator[tuple[Bucket, int, int]]:
         """Return each bucket with how many events it was tried on and their bytes."""
@@ -127,13 +140,7 @@ class Intake:
         for leaves in by_demand.values():
             decoding = Decoding(leaves[0][0].demand, self.directory)
             wanted = np.unique(np.concatenate([numbers for _, numbers in leaves]))
-            starts = self.directory.starts
-            ends = [*starts[1:], len(self.directory)]
-            for frame, start, end in zip(self.directory.frames, starts, ends, strict=True):
-                first, last = np.searchsorted(wanted, (start, end))
-                if first < last:
-                    decoding.add(frame, start, wanted[first:last] - start)
-            modes = decoding.finish()
+            modes = decoding.some(wanted)
             for number, text in decoding.unreadable:
                 for bucket, numbers in leaves:
                     if number in numbers:
@@ -194,6 +201,7 @@ class Intake:
             number = self._number[id(place)] = len(self._places)
             self._places.append(place)
             self._buckets.append(place.bucket)
+            self._has_nodes = self._has_nodes or bool(place.nodes)
             demand = place.bucket.demand
             decoding = self._by_demand.get(id(demand))
             if decoding is None:

@@ -249,7 +249,7 @@ def row_maker(action: ir.Select) -> Callable[..., Any]:
     return _maker(tuple(column.name for column in action.columns))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1_024)
 def _maker(columns: tuple[str, ...]) -> Callable[..., Any]:
     names = {f"c{n}": column for n, column in enumerate(columns)}
     if all(map(fits_struct, columns)):

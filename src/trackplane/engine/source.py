@@ -44,7 +44,7 @@ def shared(value: Any) -> Any:
     return value
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def _shared(value: Any, _: type) -> Any:
     return value
 
