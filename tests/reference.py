@@ -70,8 +70,8 @@ CLI_HEAD = f"""\
 
 `trackplane VERB`; `trackplane --version` prints the version, and `--help` explains a verb. Verbs that
 talk to a running platform find it by `--url` or `TRACKPLANE_URL` and sign in with the API token in
-`TRACKPLANE_TOKEN`. With `--json` a verb prints JSON to standard output and nothing else there, an
-error too: `{{error, message, hint, findings}}`.
+`TRACKPLANE_TOKEN`; `source run` takes the write key from `TRACKPLANE_WRITE_KEY`. With `--json` a verb
+prints JSON to standard output and nothing else there, an error too: `{{error, message, hint, findings}}`.
 
 | exit code | meaning |
 |---|---|

@@ -44,7 +44,7 @@ def list_(as_json: bool = JsonOption) -> None:
 def run(
     kind: str = typer.Argument(help="A kind of source, as `source list` names it."),
     name: str = typer.Option(..., help="What this import is called; its cursor is kept under it."),
-    key: str = typer.Option(..., envvar="TRACKPLANE_KEY", help="A write key of the app."),
+    key: str = typer.Option(..., envvar="TRACKPLANE_WRITE_KEY", help="A write key of the app."),
     collector: str = typer.Option("http://127.0.0.1:8080", help="The collector's address."),
     data: Path = typer.Option(Path("data"), help="Folder of cursors: <data>/sources."),
     options: list[str] = typer.Option([], "--option", "-o", help="name=value, as often as needed."),
