@@ -22,7 +22,7 @@ PREFIX: Final = "TRACKPLANE_"
 FREE_VARIABLES: Final[Mapping[str, str]] = {
     "TRACKPLANE_CONFIG": "path of the settings file (else ./trackplane.yaml, if it is there)",
     "TRACKPLANE_URL": "control plane address for the command line",
-    "TRACKPLANE_WRITE_KEY",
+    "TRACKPLANE_WRITE_KEY": "write key for `trackplane source run`",
     "TRACKPLANE_TOKEN": "API token for the command line",
     "TRACKPLANE_DEMO_SESSIONS": "path of the recorded sessions for `trackplane demo`",
     "TRACKPLANE_TEST_SCALE": "factor on the kills and examples of the test suites",
