@@ -117,8 +117,7 @@ class Decoding:
 
     def _loosely(self, number: int, data: bytes) -> tuple[Any, int, Header]:
         header = self._directory.header(self._directory.upload_of(number))
-        values = self.demand.values(self.demand.loose.decode(header))
-        return self.demand.loose.decode(data), number, values or self.demand.nothing
+        return self.demand.loose.decode(data), number, self.demand.loose_header(header)
 
     def _headers(self, numbers: Numbers, frame: Frame | None = None) -> list[Header] | None:
         """Return the events' header values, [] where none has any; None: a header does not fit."""
@@ -144,7 +143,7 @@ class Decoding:
             values = None
             if header != b"{}":
                 try:
-                    values = self.demand.values(self.demand.header.decode(header))
+                    values = self.demand.strict_header(header)
                 except DECODE_ERRORS:
                     values = BROKEN
             self._values[upload] = values

@@ -8,8 +8,9 @@ loosely, and judged by generated code that checks everything (``MODES``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -82,38 +83,59 @@ class Demand(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def bare(self) -> msgspec.json.Decoder[Any]:
         """Return the strict decoder of a JSON array of events; a property missing is NULL."""
-        return msgspec.json.Decoder(list[_event(self, None, strict=True)])  # type: ignore[misc]
+        return msgspec.json.Decoder(list[self._bare])  # type: ignore[name-defined]
 
     @cached_property
     def merged(self) -> msgspec.json.Decoder[Any]:
         """Return the strict decoder of a JSON array of events; a property missing is ``UNSET``."""
-        return msgspec.json.Decoder(list[self._merged])  # type: ignore[name-defined]
+        return msgspec.json.Decoder(list[_event(self, msgspec.UNSET, strict=True)])  # type: ignore[misc]
 
     @cached_property
     def loose(self) -> msgspec.json.Decoder[Any]:
-        """Return the decoder of one event or header that takes whatever a property is."""
+        """Return the decoder of one event that takes whatever a property is."""
         return msgspec.json.Decoder(_event(self, msgspec.UNSET, strict=False))
 
-    @cached_property
-    def header(self) -> msgspec.json.Decoder[Any]:
-        """Return the strict decoder of one header."""
-        return msgspec.json.Decoder(self._merged)
+    def strict_header(self, data: bytes) -> tuple[Any, ...] | None:
+        """Return a header's values in order, NULL where it has none; None: it has none at all.
+
+        Raises:
+            msgspec.MsgspecError: it does not fit.
+        """
+        values = self._values(self._header.decode(data))
+        return None if values == self.nothing else values
+
+    def loose_header(self, data: bytes) -> tuple[Any, ...]:
+        """Return a header's values in order, whatever they are.
+
+        Raises:
+            msgspec.MsgspecError: it is not JSON, or a namespace is no object.
+        """
+        header = self._loose_header.decode(data)
+        holders = [
+            (getattr(header, root), self.field((root, name))) for root, name in self.properties
+        ]
+        return tuple(None if holder is None else getattr(holder, name) for holder, name in holders)
 
     @cached_property
-    def _merged(self) -> type:
-        return _event(self, msgspec.UNSET, strict=True)
+    def _bare(self) -> type:
+        return _event(self, None, strict=True)
 
-    def values(self, header: Any) -> tuple[Any, ...] | None:
-        """Return a decoded header's values in order, NULL where it has none; None: it has none."""
-        found = []
-        for wanted in self.properties:
-            holder = getattr(header, wanted[0])
-            found.append(msgspec.UNSET if holder is None else getattr(holder, self.field(wanted)))
-        if all(value is msgspec.UNSET for value in found):
-            return None
-        return tuple(None if value is msgspec.UNSET else value for value in found)
+    @cached_property
+    def _header(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(self._bare)
 
-    @property
+    @cached_property
+    def _loose_header(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(_event(self, None, strict=False))
+
+    @cached_property
+    def _values(self) -> Callable[[Any], tuple[Any, ...]]:
+        paths = [f"{wanted[0]}.{self.field(wanted)}" for wanted in self.properties]
+        if len(paths) > 1:
+            return attrgetter(*paths)
+        return lambda header: tuple(attrgetter(path)(header) for path in paths)
+
+    @cached_property
     def nothing(self) -> tuple[None, ...]:
         """Return the values of a header that has none."""
         return (None,) * len(self.properties)
