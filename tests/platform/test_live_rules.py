@@ -89,8 +89,13 @@ class Live:
 
     def dirty(self) -> list[dict[str, Any]]:
         """Return the events that the rule failed on."""
-        query = f"/dirty?app=shop&rule={self.name}&limit=1000"
-        found: list[dict[str, Any]] = self.call("GET", query)["items"]
+        found: list[dict[str, Any]] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            query = f"/dirty?app=shop&rule={self.name}&limit=1000&cursor={cursor}"
+            page = self.call("GET", query)
+            found += page["items"]
+            cursor = page["next"]
         return found
 
     def settled(self) -> bool:
@@ -217,7 +222,7 @@ def test_a_version_that_fails_after_a_full_publish_is_rolled_back_and_its_dirt_r
     rule.publish("int(who.session_id)")
     failed = [row["id"] for row in rule.dirty()]
     assert failed
-    selection = {"app": "shop", "rule": rule.name}
+    selection = {"app": "shop", "rule": rule.name, "limit": 10_000}
     plain = rule.call("POST", "/dirty/fixes", json={"selection": selection, "edits": []})
     assert (plain["good"], plain["still_dirty"]) == (0, len(failed))
     edits = [{"op": "set", "path": "who.session_id", "value": "42"}]
