@@ -12,11 +12,13 @@ from __future__ import annotations
 import gc
 import json
 import os
+import random
 import resource
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from benchmarks.engine import FRAME_EVENTS, SERVER, event, rule
@@ -34,8 +36,6 @@ HOT = 200  # event names of the traffic
 
 
 def frames(names: int) -> list[Frame]:
-    import random
-
     rng = random.Random(7)
     found = []
     for _ in range(8):
@@ -54,8 +54,8 @@ def frames(names: int) -> list[Frame]:
 
 
 def memory_mb() -> float:
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / 1e6
 
 
 def resources(rules: int, names: int) -> Any:
@@ -67,25 +67,24 @@ def resources(rules: int, names: int) -> Any:
 def rate(engine: Engine, batches: list[Frame], seconds: float) -> float:
     items = [(frame, None) for frame in batches]
     events = 0
-    start, cpu = time.perf_counter(), time.thread_time()
+    start = time.perf_counter()
     while time.perf_counter() - start < seconds:
         engine.process(items)
         events += sum(len(frame) for frame in batches)
-    del cpu
     return events / (time.perf_counter() - start)
 
 
 def measure(rules: int) -> dict[str, Any]:
     names = SIZES[str(rules)]
     dataset = ir.Dataset(name="out", kind="table")
-    start = time.perf_counter()
+    start = time.process_time()
     snapshot = Snapshot.of(1, resources(rules, names))
-    made = time.perf_counter() - start
-    start = time.perf_counter()
+    made = time.process_time() - start
+    start = time.process_time()
     ruleset, rejected = Ruleset.empty().apply(
         1, changed=snapshot.packed("rule"), datasets={"out": dataset}
     )
-    load = time.perf_counter() - start
+    load = time.process_time() - start
     assert not rejected
     gc.collect()
     gc.freeze()
@@ -94,17 +93,23 @@ def measure(rules: int) -> dict[str, Any]:
     batches = frames(names)
     rate(engine, batches, SECONDS)  # what is hot compiles
     took: list[float] = []
+    used: list[float] = []
     state = {"snapshot": snapshot, "ruleset": ruleset, "number": 1}
 
     def update(index: int) -> None:
         number = index % rules
         changed = rule(number + 7 * rules + index, f"event_{number % names}")
-        body = ir.encode(ir.Rule(**{f: getattr(changed, f) for f in changed.__struct_fields__}
-                                 | {"name": f"rule_{number}"}))
+        body = ir.encode(
+            ir.Rule(
+                **{f: getattr(changed, f) for f in changed.__struct_fields__}
+                | {"name": f"rule_{number}"}
+            )
+        )
         before: Any = state["snapshot"]
-        at = time.perf_counter()
+        at, cpu = time.perf_counter(), time.thread_time()
         delta = Delta(
-            start=before.number, end=before.number + 1,
+            start=before.number,
+            end=before.number + 1,
             changed=(Resource(kind="rule", name=f"rule_{number}", body=body),),
         )
         after = before.apply(delta)
@@ -112,13 +117,15 @@ def measure(rules: int) -> dict[str, Any]:
         new, refused = held.apply(after.number, changed={f"rule_{number}": body})
         engine.ruleset = new
         took.append(time.perf_counter() - at)
+        used.append(time.thread_time() - cpu)
         assert not refused
         state["snapshot"], state["ruleset"] = after, new
 
     for index in range(UPDATES):
         update(index * 7 % HOT)
     took.sort()
-    quiet_updates = took.copy()
+    used.sort()
+    quiet_updates, quiet_used = took.copy(), used.copy()
     quiet = rate(engine, batches, SECONDS)
     stopping = threading.Event()
 
@@ -138,13 +145,15 @@ def measure(rules: int) -> dict[str, Any]:
     again = rate(engine, batches, SECONDS)
     return {
         "case": f"{rules} rules over {names} events",
-        "snapshot_s": round(made, 1),
-        "load_s": round(load, 1),
+        "snapshot_cpu_s": round(made, 1),
+        "load_cpu_s": round(load, 1),
         "loaded_mb": round(loaded),
         "running_mb": round(memory_mb()),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3),
         "update_p50_ms": round(quiet_updates[len(quiet_updates) // 2] * 1e3, 2),
         "update_p99_ms": round(quiet_updates[int(len(quiet_updates) * 0.99)] * 1e3, 2),
+        "update_cpu_p50_ms": round(quiet_used[len(quiet_used) // 2] * 1e3, 2),
+        "update_cpu_p99_ms": round(quiet_used[int(len(quiet_used) * 0.99)] * 1e3, 2),
         "busy_update_p50_ms": round(took[len(took) // 2] * 1e3, 2),
         "quiet_events_s": round((quiet + again) / 2),
         "ratio_under_updates": round(busy / ((quiet + again) / 2), 3),
