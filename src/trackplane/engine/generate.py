@@ -20,7 +20,7 @@ from trackplane.engine.expressions import Expressions
 from trackplane.engine.guards import Guarded, Guards
 from trackplane.engine.outputs import Batch
 from trackplane.engine.pipeline import Pipeline
-from trackplane.engine.source import GenerateError, Source
+from trackplane.engine.source import GenerateError, Source, compiled
 from trackplane.rules.ir import BOOL, Call, Expression, Path, Rule
 from trackplane.rules.library.environment import NOTHING, Environment
 
@@ -54,8 +54,7 @@ class Runner:
 
     def _function(self, mode: Mode) -> Callable[[Directory, Batch], Run]:
         text, names = _generate(self._rules, self._demand, mode, self._environment)
-        exec(compile(text, "<rules>", "exec"), names)  # noqa: S102 made of numbered variables only
-        function: Callable[[Directory, Batch], Run] = names["bind"]
+        function: Callable[[Directory, Batch], Run] = compiled(text, names)["bind"]
         self._functions[mode] = function
         return function
 

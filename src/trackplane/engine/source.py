@@ -5,11 +5,13 @@ No text of a user reaches the source: names, literals and patterns go in through
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from types import CodeType
+from typing import Any, Final
 
 import msgspec
 
@@ -147,3 +149,40 @@ class Source:
     def back(self, mark: int) -> None:
         """Take away the lines since a mark; what was learnt since must be forgotten already."""
         del self._lines[mark:]
+
+
+def compiled(text: str, names: dict[str, Any]) -> dict[str, Any]:
+    """Run a source with these names, and return them with what it defines.
+
+    Constants become constants of the code, which is smaller and faster than looking names up: a rule's
+    code is mostly run cold.
+    """
+    placed = {name: value for name, value in names.items() if _is_constant(name, value)}
+    text = _NAME.sub(lambda found: _placeholder(found[0]) if found[0] in placed else found[0], text)
+    code = compile(text, "<rules>", "exec")
+    by_placeholder = {f"\0{name}": value for name, value in placed.items()}
+    exec(_with_constants(code, by_placeholder), names)  # noqa: S102 of numbered variables only
+    return names
+
+
+_NAME: Final = re.compile(r"\bk[0-9]+\b")
+
+
+def _is_constant(name: str, value: Any) -> bool:
+    # What is called stays a name: Python warns of calling a constant.
+    return _NAME.fullmatch(name) is not None and not callable(value)
+
+
+def _placeholder(name: str) -> str:
+    return f"'\\0{name}'"
+
+
+def _with_constants(code: CodeType, values: dict[str, Any]) -> CodeType:
+    def replaced(constant: Any) -> Any:
+        if isinstance(constant, CodeType):
+            return _with_constants(constant, values)
+        if isinstance(constant, tuple):
+            return tuple(map(replaced, constant))
+        return values.get(constant, constant) if isinstance(constant, str) else constant
+
+    return code.replace(co_consts=tuple(map(replaced, code.co_consts)))
