@@ -66,6 +66,18 @@ class Directory:
             self.__dict__.pop(name, None)
         return start
 
+    def clear(self) -> None:
+        """Forget all frames; who holds a list finds the next batch's values in it."""
+        self.frames.clear()
+        self.starts.clear()
+        self.upload_starts.clear()
+        self.has_headers = False
+        self._size = self._uploads = 0
+        for values in self._lists.values():
+            values.clear()
+        for name in _ARRAYS:
+            self.__dict__.pop(name, None)
+
     def place(self, number: int) -> tuple[Frame, int]:
         """Return an event's frame and its index there."""
         index = bisect_right(self.starts, number) - 1

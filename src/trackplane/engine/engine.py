@@ -17,6 +17,7 @@ import structlog
 from trackplane.engine.bucket import Bucket
 from trackplane.engine.intake import Intake, Mask
 from trackplane.engine.outputs import INTERNAL, UNREADABLE, Batch, DatasetRows, Outputs
+from trackplane.engine.placing import Placing
 from trackplane.engine.ruleset import Ruleset
 from trackplane.engine.running import Running
 from trackplane.frame import Frame
@@ -25,7 +26,6 @@ __all__ = ["INTERNAL", "UNREADABLE", "DatasetRows", "Engine", "Outputs", "Statis
 
 _MOST_BROKEN: Final = 100
 _SAMPLE: Final = 16  # one batch in so many is timed
-_MOST_TRIED: Final = 10_000
 _log = structlog.get_logger(__name__)
 
 
@@ -85,7 +85,9 @@ class Engine:
         self._read: Counter[str] = Counter()
         self._spent_ns: Counter[str] = Counter()
         self._tried: dict[int, _Tried] = {}
-        self._tried_under = self.ruleset
+        self._placing = Placing(self.ruleset)
+        self._batch = Batch()
+        self._running = Running(self._batch, self._placing.buckets)
 
     def statistics(self) -> Statistics:
         """Return what was done so far."""
@@ -110,11 +112,14 @@ class Engine:
     def process(self, items: Iterable[tuple[Frame, Mask | None]]) -> Outputs:
         """Run the ruleset over the events that their mask keeps (None: all of them)."""
         ruleset = self.ruleset
+        if self._placing.is_outdated(ruleset):
+            self._begin(ruleset)
         outputs = Outputs(ruleset.number)
-        batch = Batch()
-        timed = self._clock if self._batches % _SAMPLE == 0 else None
-        running = Running(batch, outputs, timed)
-        intake = Intake(ruleset, outputs, batch.directory, sampled=self._batches % _SAMPLE == 1)
+        batch, running = self._batch, self._running
+        batch.clear()
+        running.begin(outputs, self._clock if self._batches % _SAMPLE == 0 else None)
+        sampled = self._batches % _SAMPLE == 1
+        intake = Intake(self._placing, outputs, batch.directory, sampled=sampled)
         for frame, keep in items:
             self._events += len(frame)
             for work in intake.add(frame, keep):
@@ -122,25 +127,30 @@ class Engine:
         for work in intake.rest():
             running.run(work)
         outputs.collect(batch)
-        self._note(ruleset, intake, running)
+        self._note(intake)
         outputs.add_to(self._matched, self._output, self._failed, self._written)
+        batch.clear()
         return outputs
 
-    def _note(self, ruleset: Ruleset, intake: Intake, running: Running) -> None:
+    def _begin(self, ruleset: Ruleset) -> None:
+        """Forget what is bound to the ruleset before, so that it can be let go."""
+        before, self._tried = self._tried, {}
+        _share(before, self._read, self._spent_ns)
+        self._placing, self._batch = Placing(ruleset), Batch()
+        self._running = Running(self._batch, self._placing.buckets)
+
+    def _note(self, intake: Intake) -> None:
         """Keep account of what rules were tried on."""
         self._batches += 1
-        if ruleset is not self._tried_under or len(self._tried) > _MOST_TRIED:
-            # Its buckets, and with them the ruleset before, may be forgotten.
-            before, self._tried, self._tried_under = self._tried, {}, ruleset
-            _share(before, self._read, self._spent_ns)
+        tries, spent_ns = self._tried, self._running.spent_ns
         for bucket, events, size in intake.tried():
             self._decoded += events
-            tried = self._tried.get(id(bucket))
+            tried = tries.get(id(bucket))
             if tried is None:
-                tried = self._tried[id(bucket)] = _Tried(bucket)
+                tried = tries[id(bucket)] = _Tried(bucket)
             tried.size += size
-            if running.spent_ns:
-                tried.ns += running.spent_ns[id(bucket)] * _SAMPLE
+            if spent_ns:
+                tried.ns += spent_ns[id(bucket)] * _SAMPLE
 
 
 def _share(tried: Mapping[int, _Tried], read: Counter[str], spent_ns: Counter[str]) -> None:

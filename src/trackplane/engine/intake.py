@@ -1,8 +1,8 @@
 """From frames to decoded events by bucket: only what some rule wants is decoded.
 
 Everything a frame's directory can answer is done on columns: which events have candidates, which
-place each belongs to. Rules that are looked up by value
-follow: events are sorted by leaf, and what the leaf reads is decoded of those alone.
+place each belongs to. Rules that are looked up by value follow: events are sorted by leaf, and what
+the leaf reads is decoded of those alone.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from trackplane.engine.bucket import Bucket
 from trackplane.engine.decoding import Decoded, Decoding, by_bucket
-from trackplane.engine.directory import Directory
+from trackplane.engine.directory import Directory, picked
 from trackplane.engine.lookup import Lookup
 from trackplane.engine.outputs import UNREADABLE, Outputs
-from trackplane.engine.ruleset import Place, Ruleset
+from trackplane.engine.placing import Placing
+from trackplane.engine.ruleset import Place
 from trackplane.engine.running import Work
 from trackplane.frame import Frame
 
@@ -35,28 +36,20 @@ class Intake:
 
     def __init__(
         self,
-        ruleset: Ruleset,
+        placing: Placing,
         outputs: Outputs,
         directory: Directory,
         *,
         sampled: bool = False,
     ) -> None:
         self.directory = directory
-        self._ruleset = ruleset
+        self._placing = placing
         self._outputs = outputs
         self._sampled = sampled
-        self._places: list[Place] = []
-        self._number: dict[int, int] = {}
-        # Of an app and environment, by the event's name.
-        self._known: dict[tuple[str, str], dict[str, int]] = {}
-        self._buckets: list[Bucket] = []  # of each place
-        self._leaves: list[tuple[Bucket, Decoded]] = []
-        self._decodings: list[Decoding] = []
-        self._by_demand: dict[int, int] = {}
-        self._decoding_of: list[int] = []  # of each place
+        self._decodings: dict[int, Decoding] = {}  # by the demand's number
         self._owners: list[Numbers] = []
         self._waiting: list[Numbers] = []  # numbers of events
-        self._has_nodes = False
+        self._leaves: list[tuple[Bucket, Decoded]] = []
 
     def add(self, frame: Frame, keep: Mask | None) -> list[Work]:
         """Take the frame's events that the mask keeps and rules want; return what can be run now.
@@ -72,13 +65,21 @@ class Intake:
             return []
         start = self.directory.add(frame)
         self._owners.append(owners)
-        if len(self._decodings) > 1 or self._has_nodes or owners.min() < 0:
+        placing = self._placing
+        if len(placing.demands) > 1 or placing.has_nodes or owners.min() < 0:
             self._waiting.append(np.flatnonzero(owners >= 0) + start)
             return []
         return [
-            Work(mode, decoded, owners[decoded.array - start].tolist(), self._buckets)
-            for mode, decoded in self._decodings[0].whole(frame, start).items()
+            Work(mode, decoded, owners[decoded.array - start].tolist(), placing.buckets)
+            for mode, decoded in self._decoding(0).whole(frame, start).items()
         ]
+
+    def _decoding(self, demand: int) -> Decoding:
+        found = self._decodings.get(demand)
+        if found is None:
+            found = Decoding(self._placing.demands[demand], self.directory)
+            self._decodings[demand] = found
+        return found
 
     def rest(self) -> Iterator[Work]:
         """Decode what waits, by demand, and return it; then what is looked up by value."""
@@ -87,15 +88,15 @@ class Intake:
         owner = np.concatenate(self._owners)
         lookup = Lookup(self.directory, sampled=self._sampled)
         for number, some, slices in self._by_decoding(owner):
-            for mode, decoded in self._decodings[number].some(some, slices).items():
-                yield Work(mode, decoded, owner[decoded.array].tolist(), self._buckets)
-                if self._has_nodes:
+            for mode, decoded in self._decoding(number).some(some, slices).items():
+                yield Work(mode, decoded, owner[decoded.array].tolist(), self._placing.buckets)
+                if self._placing.has_nodes:
                     for place, events in by_bucket(decoded, owner):
-                        if self._places[place].nodes:
-                            lookup.add(self._places[place], mode, events)
-        for decoding in self._decodings:
+                        if self._placing.places[place].nodes:
+                            lookup.add(self._placing.places[place], mode, events)
+        for decoding in self._decodings.values():
             for number, text in decoding.unreadable:
-                self._unreadable(self._places[int(owner[number])], number, text)
+                self._unreadable(self._placing.places[int(owner[number])], number, text)
         yield from self._looked_up(lookup)
 
     def _by_decoding(self, owner: Numbers) -> Iterator[tuple[int, Numbers, list[bytes]]]:
@@ -103,11 +104,11 @@ class Intake:
         if not self._waiting:
             return
         numbers = np.concatenate(self._waiting)
-        if len(self._decodings) == 1:
+        if len(self._placing.demands) == 1:
             yield 0, numbers, self.directory.cut(numbers)
             return
         numbers = numbers[np.argsort(owner[numbers], kind="stable")]
-        decodings = np.array(self._decoding_of)[owner[numbers]]
+        decodings = np.array(self._placing.demand_of)[owner[numbers]]
         order = np.argsort(decodings, kind="stable")
         numbers, decodings = numbers[order], decodings[order]
         slices = self.directory.cut(numbers)
@@ -122,11 +123,15 @@ class Intake:
             owner = np.concatenate(self._owners)
             wanted = owner >= 0
             owner, length = owner[wanted], self.directory.length[wanted]
-            counts = np.bincount(owner, minlength=len(self._places)).tolist()
-            sizes = np.bincount(owner, length, len(self._places)).tolist()
-            for bucket, count, size in zip(self._buckets, counts, sizes, strict=True):
-                if count:
-                    yield bucket, count, int(size)
+            counts, sizes = np.bincount(owner), np.bincount(owner, length)
+            here = np.flatnonzero(counts)
+            buckets = picked(self._placing.buckets, here.tolist())
+            yield from zip(
+                buckets,
+                counts[here].tolist(),
+                sizes[here].astype(np.int64).tolist(),
+                strict=True,
+            )
         for bucket, decoded in self._leaves:
             yield bucket, 0, self.directory.size(decoded.array)
 
@@ -134,7 +139,7 @@ class Intake:
         """Decode the events of leaves, those that read the same together, and return them."""
         by_demand: dict[int, list[tuple[Bucket, list[int]]]] = {}
         for (names, event, app, env), numbers in lookup.leaves.items():
-            bucket = self._ruleset.leaf(names, event, app, env)
+            bucket = self._placing.ruleset.leaf(names, event, app, env)
             if bucket is not None:
                 by_demand.setdefault(id(bucket.demand), []).append((bucket, numbers))
         for leaves in by_demand.values():
@@ -160,7 +165,9 @@ class Intake:
         left = _MOST_REPORTED - len(place.bucket.rules)
         for node, event in place.nodes:
             names = tuple(name for name, _ in zip(node.members, range(max(left, 0)), strict=False))
-            bucket = self._ruleset.leaf(names, event, place.app, place.env) if names else None
+            bucket = (
+                self._placing.ruleset.leaf(names, event, place.app, place.env) if names else None
+            )
             if bucket is not None:
                 self._fail(bucket, number, text)
                 left -= len(bucket.rules)
@@ -174,14 +181,7 @@ class Intake:
         places = list(dict.fromkeys((upload.app, upload.env) for upload in frame.uploads))
         found: Numbers | None = None
         for app, env in places:
-            known = self._known.setdefault((app, env), {})
-            numbers_of = [known.get(name) for name in frame.names]
-            if None in numbers_of:
-                for name in frame.names:
-                    if name not in known:
-                        known[name] = self._place(name, app, env)
-                numbers_of = [known[name] for name in frame.names]
-            wanted = np.array(numbers_of, np.int64)
+            wanted = self._placing.of(frame.names, app, env)
             if len(wanted) == 0 or wanted.max() < 0:
                 continue
             numbers = wanted[frame.name]
@@ -191,21 +191,3 @@ class Intake:
                 numbers = np.where(placed, numbers, -1 if found is None else found)
             found = numbers
         return found
-
-    def _place(self, event: str, app: str, env: str) -> int:
-        place = self._ruleset.place(event, app, env)
-        if place is None:
-            return -1
-        number = self._number.get(id(place))
-        if number is None:
-            number = self._number[id(place)] = len(self._places)
-            self._places.append(place)
-            self._buckets.append(place.bucket)
-            self._has_nodes = self._has_nodes or bool(place.nodes)
-            demand = place.bucket.demand
-            decoding = self._by_demand.get(id(demand))
-            if decoding is None:
-                decoding = self._by_demand[id(demand)] = len(self._decodings)
-                self._decodings.append(Decoding(demand, self.directory))
-            self._decoding_of.append(decoding)
-        return number

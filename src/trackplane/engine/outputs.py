@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
@@ -20,6 +20,7 @@ from trackplane.engine.rows import (
     patched,
     whole_event,
 )
+from trackplane.frame import Frame
 
 __all__ = ["Batch", "DatasetRows", "Found", "Outputs", "ScriptRows"]
 
@@ -51,11 +52,11 @@ class Found:
 
 
 class Batch:
-    """What generated code writes to.
+    """What generated code writes to, batch after batch.
 
     ``found`` is by (dataset, script, or "" for none), ``failed`` is (rule, code, event's number),
     ``matched`` the rule of each event whose filter was TRUE, ``rates`` by which a rule samples;
-    ``canary``: some of the rules are canaries.
+    ``canary``: some of the rules are canaries. Both are known once a rule's code is bound.
     """
 
     __slots__ = (
@@ -78,6 +79,17 @@ class Batch:
         if found is None:
             found = self.found[target, script] = Found()
         return found
+
+    def clear(self) -> None:
+        """Make ready for the next batch; generated code stays bound to the lists."""
+        for found in self.found.values():
+            found.rows.clear()
+            found.numbers.clear()
+            found.rules.clear()
+            found.whole.clear()
+        self.failed.clear()
+        self.matched.clear()
+        self.directory.clear()
 
     def forget(self, rules: AbstractSet[str], number: int) -> None:
         """Take away what some rules found last, for one event."""
@@ -145,9 +157,9 @@ class Outputs:
             if script:
                 waiting = self.scripts.get(script)
                 if waiting is None:
-                    waiting = self.scripts[script] = ScriptRows(directory)
+                    waiting = self.scripts[script] = ScriptRows()
                 waiting.add(directory, numbers, data, rules, sampled)
-                waiting.number += numbers
+                waiting.place += map(directory.place, numbers)
                 waiting.counted += counted
                 waiting.target += [target] * len(data)
                 continue
@@ -172,11 +184,13 @@ class Outputs:
     def refused(self, script: str, row: int, code: str, message: str) -> None:
         """Make a row that a script failed on a dirty event of its rule."""
         waiting = self.scripts[script]
-        self.fail(waiting.counted[row], code, message, waiting.directory, waiting.number[row])
+        self._fail(waiting.counted[row], code, message, *waiting.place[row])
 
     def fail(self, rule: str, code: str, message: str, directory: Directory, number: int) -> None:
         """Add a failure of (event, rule)."""
-        frame, index = directory.place(number)
+        self._fail(rule, code, message, *directory.place(number))
+
+    def _fail(self, rule: str, code: str, message: str, frame: Frame, index: int) -> None:
         upload_number = int(frame.upload[index])
         upload = frame.uploads[upload_number]
         self.failed[rule] += 1
@@ -203,14 +217,14 @@ class Outputs:
         )
 
     def _count(self, rules: Sequence[str], data: Sequence[bytes]) -> None:
-        written = self.written
+        sizes: defaultdict[str, int] = defaultdict(int)
         for rule, size in zip(rules, map(len, data), strict=True):
-            written[rule] += size
+            sizes[rule] += size
+        self.written.update(sizes)
         self.output.update(rules)
         if self._totals is not None:
             self._totals[0].update(rules)
-            for rule, size in zip(rules, map(len, data), strict=True):
-                self._totals[2][rule] += size
+            self._totals[2].update(sizes)
 
     def _encoded(
         self, found: Found, directory: Directory
@@ -230,7 +244,6 @@ class Outputs:
             data = encode_rows(rows)
         except Exception:  # noqa: BLE001 whatever one row is made of, it is that row's failure
             data = self._one_by_one(found, directory)
-            rows, numbers, rules = found.rows, found.numbers, found.rules
         if numbers == sorted(numbers):
             return data, numbers, rules
         order = sorted(range(len(numbers)), key=numbers.__getitem__)
@@ -250,7 +263,7 @@ class Outputs:
             except Exception as error:  # noqa: BLE001
                 rule, number = found.rules[place], found.numbers[place]
                 self.fail(rule, INTERNAL, repr(error), directory, number)
-        found.rows = [found.rows[place] for place in sound]
-        found.numbers = [found.numbers[place] for place in sound]
-        found.rules = [found.rules[place] for place in sound]
+        found.rows[:] = [found.rows[place] for place in sound]
+        found.numbers[:] = [found.numbers[place] for place in sound]
+        found.rules[:] = [found.rules[place] for place in sound]
         return data

@@ -95,15 +95,14 @@ class DatasetRows:
 class ScriptRows(DatasetRows):
     """Rows that wait for a script: ``data`` is what it is given, ``target`` where its answer goes.
 
-    ``counted`` is the rule with the suffix of a canary, ``number`` the event's in ``directory``.
+    ``counted`` is the rule with the suffix of a canary, ``place`` the event's frame and index there.
     """
 
-    __slots__ = ("counted", "directory", "number", "target")
+    __slots__ = ("counted", "place", "target")
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.directory = directory
-        self.number: list[int] = []
+        self.place: list[tuple[Frame, int]] = []
         self.counted: list[str] = []
         self.target: list[str] = []
 

@@ -352,6 +352,11 @@ class Ruleset:
 
     # --- what the engine asks ---------------------------------------------------------------------
 
+    @property
+    def generation(self) -> int:
+        """Return a number that rises when compiled rules were let go: hold none from before."""
+        return self._compiled.generation
+
     def place(self, event: str, app: str, env: str) -> Place | None:
         """Return what is tried on the events of a place, or None where there is nothing."""
         here = self._places.get(event)

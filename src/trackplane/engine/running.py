@@ -1,4 +1,4 @@
-"""One batch through generated code: each event to the function of its bucket, in the order it came.
+"""Batches through generated code: each event to the function of its bucket, in the order it came.
 
 A defect of ours in one rule hurts no other: where a function raises, what it had found for that
 event is forgotten, and the bucket's rules are tried on it one by one.
@@ -37,7 +37,7 @@ class Work:
 
 
 class Functions(dict[int, Run]):
-    """The functions of some buckets by number, for one batch and mode, made when asked for."""
+    """The functions of some buckets by number, for one mode, made when asked for."""
 
     def __init__(self, buckets: Sequence[Bucket], mode: Mode, batch: Batch) -> None:
         super().__init__()
@@ -72,15 +72,22 @@ def _one_after_the_other(functions: Sequence[Run]) -> Run:
 
 
 class Running:
-    """Runs a batch's work. ``clock``, where there is one, gives ns: each event is timed."""
+    """Runs work over ``buckets``, the list of all places; what is bound to it stays so."""
 
-    def __init__(self, batch: Batch, outputs: Outputs, clock: Callable[[], int] | None) -> None:
+    def __init__(self, batch: Batch, buckets: Sequence[Bucket]) -> None:
         self.spent_ns: defaultdict[int, int] = defaultdict(int)  # by the bucket's id
         self._batch = batch
+        self._outputs = Outputs()
+        self._clock: Callable[[], int] | None = None
+        self._buckets = buckets
+        self._functions: dict[Mode, Functions] = {}
+        self._alone: dict[tuple[int, str], Runner] = {}
+
+    def begin(self, outputs: Outputs, clock: Callable[[], int] | None) -> None:
+        """Begin a batch. ``clock``, where there is one, gives ns: each event is timed."""
         self._outputs = outputs
         self._clock = clock
-        self._functions: dict[tuple[int, Mode], Functions] = {}
-        self._alone: dict[tuple[int, str], Runner] = {}
+        self.spent_ns.clear()
 
     def run(self, work: Work) -> None:
         """Run each event's bucket on it."""
@@ -116,11 +123,12 @@ class Running:
                     return
 
     def _functions_of(self, work: Work) -> Functions:
-        # Kept by the list's id: ``Functions`` holds the list, so no other can have it meanwhile.
-        key = (id(work.buckets), work.mode)
-        functions = self._functions.get(key)
+        if work.buckets is not self._buckets:  # looked up by value
+            return Functions(work.buckets, work.mode, self._batch)
+        functions = self._functions.get(work.mode)
         if functions is None:
-            functions = self._functions[key] = Functions(work.buckets, work.mode, self._batch)
+            functions = Functions(self._buckets, work.mode, self._batch)
+            self._functions[work.mode] = functions
         return functions
 
     def _timed(self, work: Work, functions: Functions, clock: Callable[[], int]) -> None:
