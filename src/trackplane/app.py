@@ -367,6 +367,7 @@ class Application:
                             rules=configuration.rules,
                             datasets=lambda: configuration.datasets,
                             number=lambda: engine.ruleset.number,
+                            environment=lambda: configuration.environment,
                             scripts=scripts,
                         ),
                     ),

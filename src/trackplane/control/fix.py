@@ -26,6 +26,7 @@ from trackplane.frame import Frame, FrameBuilder
 from trackplane.plan.model import EventSpec
 from trackplane.plan.validate import compile_validator
 from trackplane.rules import ir
+from trackplane.rules.library.environment import Environment
 
 _TOP: Final = ("id", "event")
 _CASTS: Final = ("string", "int64", "float64", "bool")
@@ -233,7 +234,11 @@ class Trial:
         self._snapshot = snapshot
         self._limits = limits or Limits()
         self._admitters: dict[tuple[str, str], Admitter | None] = {}
-        self._engines: dict[str, Engine | None] = {}
+        self._engines: dict[str, tuple[Engine, str]] = {}
+        tables = (
+            msgspec.json.decode(r.body, type=ir.LookupTable) for r in snapshot.of_kind("table")
+        )
+        self._environment = Environment(tables={table.name: table for table in tables})
 
     def verdict(self, event: StoredDirty, mended: Bytes) -> Verdict:
         """Return what would become of a mended event now."""
@@ -281,9 +286,13 @@ class Trial:
 
     def _run(self, event: StoredDirty, mended: Bytes) -> Verdict:
         why = self.refusal(event)
-        engine = self._engine(event.rule)
-        if why or engine is None:
+        if why:
             return Verdict(good=False, disposition="refused", violations=_one("replay", why))
+        engine, why = self._engine(event.rule)
+        why = why or self._scripted(event.rule)
+        if why:
+            # Secrets, geo databases and scripts' processes are the nodes' alone.
+            return Verdict(good=False, disposition="untried", violations=_one("trial", why))
         try:
             frame = frame_of([(event, mended, event.identity or bytes(16))])
         except InputError as error:
@@ -309,15 +318,20 @@ class Trial:
         rule = ir.decode_rule(resource.body)
         if any(isinstance(action, ir.Explode) for action in rule.actions):
             return "the rule explodes events: items that went well would be put out twice"
-        if any(isinstance(action, ir.Script) for action in rule.actions):
-            return "the rule ends in a script: it cannot be run by itself"
         for name in ir.targets(rule):
             dataset = self._snapshot.get("dataset", name)
             if dataset is None or ir.decode_dataset(dataset.body).kind != "table":
                 return f"the rule writes to {name!r}, which is no table"
         return ""
 
-    def _engine(self, rule: str) -> Engine | None:
+    def _scripted(self, rule: str) -> str:
+        resource = self._snapshot.get("rule", rule)
+        actions = ir.decode_rule(resource.body).actions if resource is not None else ()
+        scripts = [action.name for action in actions if isinstance(action, ir.Script)]
+        return f"the script {scripts[0]!r} runs on workers only: replay it" if scripts else ""
+
+    def _engine(self, rule: str) -> tuple[Engine, str]:
+        """Return an engine of the rule and its canary, or why they cannot be run here."""
         if rule not in self._engines:
             names = (rule, rule + CANARY)
             found = [self._snapshot.get("rule", name) for name in names]
@@ -325,8 +339,11 @@ class Trial:
             datasets = {
                 r.name: ir.decode_dataset(r.body) for r in self._snapshot.of_kind("dataset")
             }
-            ruleset, _ = Ruleset.empty().apply(1, changed=bodies, datasets=datasets)
-            self._engines[rule] = Engine(ruleset) if bodies else None
+            ruleset, rejected = Ruleset.empty().apply(
+                1, changed=bodies, datasets=datasets, environment=self._environment
+            )
+            why = next(iter(rejected.values()), "")
+            self._engines[rule] = (Engine(ruleset), why)
         return self._engines[rule]
 
 

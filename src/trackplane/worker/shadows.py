@@ -50,6 +50,7 @@ class Shadows(ConfigurationConsumer):
     ) -> None:
         self._clock = clock
         self._environment = environment
+        self._compiled_with: Environment = NOTHING
         self._timer = timer
         self._bodies: dict[str, bytes] = {}
         self._running: Mapping[str, Shadow] = {}
@@ -66,10 +67,14 @@ class Shadows(ConfigurationConsumer):
         del delta
         rejected: dict[ResourceKey, str] = {}
         wanted = {resource.name: resource.body for resource in snapshot.of_kind("shadow")}
+        environment = self._environment()
+        # A shadow holds the lookup tables that it was compiled with.
+        same = environment is self._compiled_with
+        self._compiled_with = environment
         running = {
             name: shadow
             for name, shadow in self._running.items()
-            if wanted.get(name) == self._bodies.get(name)
+            if same and wanted.get(name) == self._bodies.get(name)
         }
         fresh = [name for name in wanted if name not in running]
         datasets: dict[str, ir.Dataset] = {}
