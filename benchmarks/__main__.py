@@ -1,8 +1,9 @@
 """Run the benchmarks one after the other: `python -m benchmarks [names…] [--json]`.
 
-Each is a module that prints JSON rows; progress and what it says of itself go to standard error. When
-all were run, `docs/benchmarks.json` and the page made from it, `docs/benchmarks.md`, are written
-anew, unless BENCHMARK_SECONDS or BENCHMARK_EVENTS shortened them. Exit code 1 when one fails, 2 for an unknown name.
+Each is a module that prints JSON rows; progress and what it says of itself go to standard error.
+`docs/benchmarks.json` and the page made from it, `docs/benchmarks.md`, get the new rows in place of
+those of the same benchmarks, unless a BENCHMARK_ variable shortened them. Exit code 1 when one
+fails, 2 for an unknown name.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,6 +48,15 @@ def measure(name: str) -> list[Row]:
 
 def said(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def kept(names: Sequence[str]) -> list[Row]:
+    """Return the rows of the benchmarks that were not run now, as they stand in the document."""
+    file = ROOT / "docs" / "benchmarks.json"
+    if set(names) == set(NAMES) or not file.is_file():
+        return []
+    rows: list[Row] = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    return [row for row in rows if row["benchmark"] not in names]
 
 
 def write(rows: list[Row]) -> None:
@@ -87,8 +98,8 @@ def main(arguments: list[str]) -> int:
     shortened = [name for name in os.environ if name.startswith("BENCHMARK_")]
     if shortened:
         said(f"bench: {', '.join(shortened)} is set, so docs/benchmarks.md is left as it is")
-    elif set(names or NAMES) == set(NAMES):
-        write(rows)
+    else:
+        write(kept(names or NAMES) + rows)
     return 0
 
 
