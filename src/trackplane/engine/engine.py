@@ -20,6 +20,7 @@ from trackplane.engine.outputs import INTERNAL, UNREADABLE, Batch, DatasetRows, 
 from trackplane.engine.placing import Placing
 from trackplane.engine.ruleset import Ruleset
 from trackplane.engine.running import Running
+from trackplane.engine.tally import Tally
 from trackplane.frame import Frame
 
 __all__ = ["INTERNAL", "UNREADABLE", "DatasetRows", "Engine", "Outputs", "Statistics"]
@@ -78,10 +79,7 @@ class Engine:
         self._batches = 0
         self._events = 0
         self._decoded = 0
-        self._matched: Counter[str] = Counter()
-        self._output: Counter[str] = Counter()
-        self._failed: Counter[str] = Counter()
-        self._written: Counter[str] = Counter()
+        self._tally = Tally()
         self._read: Counter[str] = Counter()
         self._spent_ns: Counter[str] = Counter()
         self._tried: dict[int, _Tried] = {}
@@ -94,16 +92,17 @@ class Engine:
         ruleset = self.ruleset
         read, spent_ns = self._read.copy(), self._spent_ns.copy()
         _share(self._tried.copy(), read, spent_ns)
+        counts = self._tally.counts()
         return Statistics(
             ruleset=ruleset.number,
             rules=len(ruleset),
             everywhere=len(ruleset.everywhere),
             events=self._events,
             decoded=self._decoded,
-            matched=dict(self._matched),
-            output=dict(self._output),
-            failed=dict(self._failed),
-            written=dict(self._written),
+            matched=counts.matched,
+            output=counts.output,
+            failed=counts.failed,
+            written=counts.written,
             read=dict(read),
             spent_ns=dict(spent_ns),
             broken=dict(islice(list(ruleset.broken.items()), _MOST_BROKEN)),
@@ -114,7 +113,7 @@ class Engine:
         ruleset = self.ruleset
         if self._placing.is_outdated(ruleset):
             self._begin(ruleset)
-        outputs = Outputs(ruleset.number)
+        outputs = Outputs(ruleset.number, self._tally)
         batch, running = self._batch, self._running
         batch.clear()
         running.begin(outputs, self._clock if self._batches % _SAMPLE == 0 else None)
@@ -128,7 +127,6 @@ class Engine:
             running.run(work)
         outputs.collect(batch)
         self._note(intake)
-        outputs.add_to(self._matched, self._output, self._failed, self._written)
         batch.clear()
         return outputs
 

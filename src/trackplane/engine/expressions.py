@@ -166,9 +166,13 @@ class Expressions:
         return known.atom
 
     def _copied(self, atom: str, kind: str) -> Value:
-        """Add the check of a part that is copied unread."""
+        """Add the check of a part that is copied unread; its usual form is a look at its start."""
         check = self._source.constant(values.RAW[kind])
-        return Value(self._source.assign(f"{check}({atom})"), True, kind != "json")
+        first = {"array": "[", "object": "{", "map": "{"}.get(kind)
+        if first is None:
+            return Value(self._source.assign(f"{check}({atom})"), True, False)
+        usual = f"{atom} is not None and M({atom})[0] == {ord(first):d}"
+        return Value(self._source.assign(f"{atom} if {usual} else {check}({atom})"), True, True)
 
     def _item(self, node: Item) -> Value:
         bound = self._items.get(node.name)

@@ -81,6 +81,7 @@ def _generate(
 ) -> tuple[str, dict[str, Any]]:
     names: dict[str, Any] = {
         "F": values.Failure,
+        "M": memoryview,
         "UNSET": msgspec.UNSET,
         "TYPE": values.TYPE,
         "LOW": -(1 << 63),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from trackplane.engine.rows import (
     patched,
     whole_event,
 )
+from trackplane.engine.tally import Tally
 from trackplane.frame import Frame
 
 __all__ = ["Batch", "DatasetRows", "Found", "Outputs", "ScriptRows"]
@@ -50,11 +51,18 @@ class Found:
         self.add_rules = self.rules.append
         self.add_whole = self.whole.append
 
+    def extend(self, other: Found) -> None:
+        """Add what another holds."""
+        self.rows += other.rows
+        self.numbers += other.numbers
+        self.rules += other.rules
+        self.whole += other.whole
+
 
 class Batch:
     """What generated code writes to, batch after batch.
 
-    ``found`` is by (dataset, script, or "" for none), ``failed`` is (rule, code, event's number),
+    ``found`` is by dataset, script ("" for none) and whether simple rules find it, ``failed`` is (rule, code, event's number),
     ``matched`` the rule of each event whose filter was TRUE, ``rates`` by which a rule samples;
     ``canary``: some of the rules are canaries. Both are known once a rule's code is bound.
     """
@@ -65,7 +73,7 @@ class Batch:
 
     def __init__(self) -> None:
         self.directory = Directory()
-        self.found: dict[tuple[str, str], Found] = {}
+        self.found: dict[tuple[str, str, bool], Found] = {}
         self.failed: list[tuple[str, str, int]] = []
         self.matched: list[str] = []
         self.rates: dict[str, tuple[float, ...]] = {}
@@ -73,11 +81,15 @@ class Batch:
         self.add_failed = self.failed.append
         self.add_matched = self.matched.append
 
-    def to(self, target: str, script: str = "") -> Found:
-        """Return where rows for a dataset go, perhaps by way of a script."""
-        found = self.found.get((target, script))
+    def to(self, target: str, script: str, is_simple: bool) -> Found:  # noqa: FBT001
+        """Return where rows for a dataset go, perhaps by way of a script.
+
+        Each row of simple rules is a match.
+        """
+        key = (target, script, is_simple)
+        found = self.found.get(key)
         if found is None:
-            found = self.found[target, script] = Found()
+            found = self.found[key] = Found()
         return found
 
     def clear(self) -> None:
@@ -110,44 +122,44 @@ class Batch:
 class Outputs:
     """What a batch gave under ruleset ``number``.
 
-    Counts are by rule: ``matched`` events whose filter was TRUE, ``output`` rows, ``failed``
-    (event, rule) pairs or items of one, ``written`` bytes of rows. A row for a script is counted
-    when the script has answered. A canary ``r~canary`` is counted by that name; its rows and dirty
-    events are those of ``r``.
+    A row for a script is counted when the script has answered. A canary ``r~canary`` is counted by
+    that name; its rows and dirty events are those of ``r``.
     """
 
-    def __init__(self, number: int = 0) -> None:
+    def __init__(self, number: int = 0, tally: Tally | None = None) -> None:
         self.number = number
         self.rows: dict[str, DatasetRows] = {}
         self.scripts: dict[str, ScriptRows] = {}
         self.dirty: list[DirtyEvent] = []
-        self.matched: Counter[str] = Counter()
-        self.output: Counter[str] = Counter()
-        self.failed: Counter[str] = Counter()
-        self.written: Counter[str] = Counter()
-        self._totals: tuple[Counter[str], Counter[str], Counter[str]] | None = None
+        self._tally = Tally(tally)
 
-    def add_to(
-        self,
-        matched: Counter[str],
-        output: Counter[str],
-        failed: Counter[str],
-        written: Counter[str],
-    ) -> None:
-        """Add the counts to totals; what scripts answer later is added to them too."""
-        matched.update(self.matched)
-        output.update(self.output)
-        failed.update(self.failed)
-        written.update(self.written)
-        self._totals = (output, failed, written)
+    @property
+    def matched(self) -> Counter[str]:
+        """Return by rule the events whose filter was TRUE."""
+        return self._tally.counts().matched
+
+    @property
+    def output(self) -> Counter[str]:
+        """Return by rule the rows."""
+        return self._tally.counts().output
+
+    @property
+    def failed(self) -> Counter[str]:
+        """Return by rule the (event, rule) pairs, or items of one, that failed."""
+        return self._tally.counts().failed
+
+    @property
+    def written(self) -> Counter[str]:
+        """Return by rule the bytes of rows."""
+        return self._tally.counts().written
 
     def collect(self, batch: Batch) -> None:
         """Add what rules found: rows become bytes, failures dirty events."""
         directory = batch.directory
-        self.matched.update(batch.matched)
+        self._tally.match(batch.matched)
         for rule, code, number in batch.failed:
             self.fail(rule, code, "", directory, number)
-        for (target, script), found in batch.found.items():
+        for target, script, found in self._found(batch):
             data, numbers, counted = self._encoded(found, directory)
             if not data:
                 continue
@@ -167,7 +179,20 @@ class Outputs:
             if rows is None:
                 rows = self.rows[target] = DatasetRows()
             rows.add(directory, numbers, data, rules, sampled)
-            self._count(counted, data)
+            self._tally.put(counted, list(map(len, data)))
+
+    def _found(self, batch: Batch) -> Iterator[tuple[str, str, Found]]:
+        """Return what was found by dataset and script; note the matches that rows stand for."""
+        for (target, script, is_simple), found in batch.found.items():
+            other = batch.found.get((target, script, not is_simple))
+            if is_simple:
+                self._tally.match(found.rules)
+                self._tally.match([rule for rule, _, _ in found.whole])
+                if other is not None:
+                    found.extend(other)
+            elif other is not None:
+                continue
+            yield target, script, found
 
     def answered(self, script: str, row: int, data: Sequence[bytes]) -> None:
         """Put out what a script made of a row that waited for it: JSON objects without line breaks."""
@@ -179,7 +204,7 @@ class Outputs:
         if rows is None:
             rows = self.rows[target] = DatasetRows()
         rows.take(waiting, row, data)
-        self._count([waiting.counted[row]] * len(data), data)
+        self._tally.put([waiting.counted[row]] * len(data), list(map(len, data)))
 
     def refused(self, script: str, row: int, code: str, message: str) -> None:
         """Make a row that a script failed on a dirty event of its rule."""
@@ -193,9 +218,7 @@ class Outputs:
     def _fail(self, rule: str, code: str, message: str, frame: Frame, index: int) -> None:
         upload_number = int(frame.upload[index])
         upload = frame.uploads[upload_number]
-        self.failed[rule] += 1
-        if self._totals is not None:
-            self._totals[1][rule] += 1
+        self._tally.fail(rule)
         rule = rule.removesuffix(CANARY)
         self.dirty.append(
             DirtyEvent(
@@ -215,16 +238,6 @@ class Outputs:
                 rule=rule,
             )
         )
-
-    def _count(self, rules: Sequence[str], data: Sequence[bytes]) -> None:
-        sizes: defaultdict[str, int] = defaultdict(int)
-        for rule, size in zip(rules, map(len, data), strict=True):
-            sizes[rule] += size
-        self.written.update(sizes)
-        self.output.update(rules)
-        if self._totals is not None:
-            self._totals[0].update(rules)
-            self._totals[2].update(sizes)
 
     def _encoded(
         self, found: Found, directory: Directory

@@ -52,6 +52,10 @@ class Pipeline:
         self._exploded = ""
         self._by = ""
         self._routes: tuple[tuple[str, str], ...] = ()
+        # It puts out one row for each event that it matches, or fails on it.
+        self._is_simple = all(
+            isinstance(a, ir.Set | ir.Unset | ir.Route | ir.Select | ir.Keep) for a in rule.actions
+        )
         self._script = next((a.name for a in rule.actions if isinstance(a, ir.Script)), "")
 
     def emit(self) -> None:
@@ -60,13 +64,18 @@ class Pipeline:
         Raises:
             GenerateError: an action or function is not known, or nothing is put out.
         """
-        matched = self._source.first("matched", "batch.add_matched")
-        self._source.line(f"{matched}({self._name})")
+        if not self._is_simple:
+            self._match()
         if self._rule.name.endswith(CANARY):
             self._source.first("batch.canary", "True")
         self._actions(self._rule.actions)
         if self._exploded:
             self._expressions.hang_up(self._exploded)
+
+    def _match(self) -> None:
+        """Note that the filter was TRUE; a simple rule's row says so by itself."""
+        matched = self._source.first("matched", "batch.add_matched")
+        self._source.line(f"{matched}({self._name})")
 
     def _actions(self, actions: Sequence[Action]) -> None:
         if not actions:
@@ -206,7 +215,10 @@ class Pipeline:
 
         def to(target: str) -> str:
             constant = source.constant(target)
-            return source.first(f"to_{constant}_{script}", f"batch.to({constant}, {script})")
+            return source.first(
+                f"to_{constant}_{script}_{self._is_simple:d}",
+                f"batch.to({constant}, {script}, {self._is_simple})",
+            )
 
         own = to(self._rule.target)
         if not self._by:
@@ -220,8 +232,10 @@ class Pipeline:
             return self._source.first(f"{column}_{target}", f"{target}.add_{column}")
         return f"{target}.add_{column}"
 
-    def fail(self, atom: str) -> None:
+    def fail(self, atom: str, *, after_match: bool = False) -> None:
         """Add the failure of the rule on this event with an ERROR's code."""
+        if after_match and self._is_simple:
+            self._match()
         failed = self._source.first("failed", "batch.add_failed")
         self._source.line(f"{failed}(({self._name}, {atom}.code, p))")
 
@@ -235,7 +249,7 @@ class Pipeline:
             if value.error:
                 source.line(f"{word} {value.atom}.__class__ is F:")
                 with source.block():
-                    self.fail(value.atom)
+                    self.fail(value.atom, after_match=True)
                 word = "elif"
         if test:
             source.line(f"{word} {test}:")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from trackplane.engine.directory import Directory, picked
 from trackplane.event import NAMESPACES
@@ -71,14 +72,22 @@ class DatasetRows:
         """Add rows of events, given by their numbers; ``rates``: each was sampled by these."""
         self.data.extend(data)
         self.rule.extend(rules)
-        uploads = picked(directory.uploads, directory.upload[numbers].tolist())
-        self.app.extend([upload.app for upload in uploads])
-        self.env.extend([upload.env for upload in uploads])
+        places = np.array(numbers, np.int64)
+        uploads = directory.uploads
+        sources = list(dict.fromkeys((upload.app, upload.env) for upload in uploads))
+        if len(sources) == 1:
+            app, env = sources[0]
+            self.app.extend([app] * len(numbers))
+            self.env.extend([env] * len(numbers))
+        else:
+            of_rows = picked(uploads, directory.upload[places].tolist())
+            self.app.extend([upload.app for upload in of_rows])
+            self.env.extend([upload.env for upload in of_rows])
         self.id.extend(picked(directory.ids, numbers))
-        self.event.extend(picked(directory.known_names, directory.name[numbers].tolist()))
-        self.at.frombytes(directory.at_ms[numbers].tobytes())
-        self.server.frombytes(directory.received_ms[numbers].tobytes())
-        weight = directory.weight[numbers]
+        self.event.extend(picked(directory.known_names, directory.name[places].tolist()))
+        self.at.frombytes(directory.at_ms[places].tobytes())
+        self.server.frombytes(directory.received_ms[places].tobytes())
+        weight = directory.weight[places]
         for row, some in enumerate(rates or ()):
             for rate in some:
                 weight[row] /= rate
