@@ -920,6 +920,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rules/{rule}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a rule, as it was under a ruleset number, over stored events; nothing is written
+         * @description Needs the role viewer.
+         */
+        post: operations["replay_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules/{rule}/rollback": {
         parameters: {
             query?: never;
@@ -2649,6 +2669,21 @@ export interface components {
             selection: components["schemas"]["DirtySelection"];
         };
         /**
+         * ReplayedRow
+         * @description One output. Times are ms.
+         */
+        ReplayedRow: {
+            app: string;
+            at: number;
+            env: string;
+            event: string;
+            id: string;
+            row: Record<string, never>;
+            server: number;
+            to: string;
+            weight: number;
+        };
+        /**
          * Revision
          * @description A plan revision; ``source`` only where one is asked for.
          */
@@ -2815,6 +2850,41 @@ export interface components {
             limit?: number;
             /** @description YAML text */
             source: string;
+        };
+        /**
+         * RuleReplay
+         * @description When the events were received (ms, ``to`` is left out), the ruleset number (0: now), how many rows.
+         */
+        RuleReplay: {
+            /** @default  */
+            app?: string;
+            from: number;
+            /** @default 100 */
+            limit?: number;
+            /** @default 0 */
+            ruleset?: number;
+            to: number;
+        };
+        /**
+         * RuleReplayed
+         * @description What the rule puts out: counts by dataset, failures by code, the first rows.
+         */
+        RuleReplayed: {
+            failures: {
+                [key: string]: number;
+            };
+            number: number;
+            outputs: {
+                [key: string]: number;
+            };
+            rows: components["schemas"]["ReplayedRow"][];
+            rule: string;
+            snapshot: number;
+            truncated: boolean;
+            version: number;
+            /** @enum {unknown} */
+            way: "duckdb" | "engine";
+            why: string;
         };
         /**
          * RuleSource
@@ -9462,6 +9532,122 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Guard"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleReplay"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleReplayed"];
                 };
             };
             /** @description Bad Request */

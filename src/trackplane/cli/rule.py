@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import typer
 
-from trackplane.cli import rule_draft, rule_publish
+from trackplane.cli import rule_draft, rule_publish, rule_replay
 from trackplane.cli.api import Api, UrlOption
 from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table
 from trackplane.cli.plan import read_text
@@ -350,4 +350,5 @@ def _show_budget(rule: str, found: dict[str, Any]) -> None:
 
 
 rule_publish.register(app)
+rule_replay.register(app)
 app.add_typer(rule_draft.app, name="draft")

@@ -14,9 +14,12 @@ from trackplane.control.wire import Lag, QueryResult
 from trackplane.dirty import DirtyEvent
 from trackplane.discovery import Snapshot
 from trackplane.errors import UnavailableError
+from trackplane.lake.replay import Replayed
 from trackplane.ledger import LedgerEntry
 from trackplane.queue import Batch
 from trackplane.replay import Row
+from trackplane.rules import ir
+from trackplane.rules.library import Environment
 
 Partition = tuple[str, int]
 
@@ -142,6 +145,26 @@ class DataAccess:
         """Return how many failings there are, and how many of them are among ``resolved``."""
         del apps, resolved
         return DirtyTotal()
+
+    def replay_rule(
+        self,
+        rule: ir.Rule,
+        *,
+        since_ms: int,
+        until_ms: int,
+        apps: Sequence[str] | None,
+        snapshot: Snapshot,
+        environment: Environment,
+        limit: int,
+    ) -> Replayed:
+        """Run a rule over stored events of these apps (None: all); return up to ``limit`` rows.
+
+        Raises:
+            InputError: the rule cannot be run so, or there are no events of that time.
+            UnavailableError: there is no lake.
+        """
+        del rule, since_ms, until_ms, apps, snapshot, environment, limit
+        raise UnavailableError("there is no lake in this data folder yet")
 
     # --- replays of rules: the one thing the control plane appends
 

@@ -24,9 +24,12 @@ from trackplane.lake.commit import RAW, RULES
 from trackplane.lake.erase import count_rows
 from trackplane.lake.manifest import ManifestReader
 from trackplane.lake.query import QueryRunner
+from trackplane.lake.replay import Replayed
+from trackplane.lake.replay import replay as replay_rule
 from trackplane.ledger import LedgerEntry
 from trackplane.queue import Batch, Queue, TopicSpec
 from trackplane.rules import ir
+from trackplane.rules.library import Environment
 
 _FRESHNESS_MS: Final = 10 * 60 * 1000  # over how much of the past it is measured
 _READ: Final[dict[str, tuple[str, ...]]] = {
@@ -119,6 +122,30 @@ class LocalData(DataAccess):
             rows=found.rows,
             snapshot=found.snapshot,
             truncated=found.truncated,
+        )
+
+    def replay_rule(
+        self,
+        rule: ir.Rule,
+        *,
+        since_ms: int,
+        until_ms: int,
+        apps: Sequence[str] | None,
+        snapshot: Snapshot,
+        environment: Environment,
+        limit: int,
+    ) -> Replayed:
+        """Run a rule over stored events: in SQL where that is exact, else by the engine."""
+        datasets = {r.name: ir.decode_dataset(r.body) for r in snapshot.of_kind("dataset")}
+        return replay_rule(
+            rule,
+            self._manifest,
+            since_ms=since_ms,
+            until_ms=until_ms,
+            apps=apps,
+            datasets=datasets,
+            environment=environment,
+            limit=limit,
         )
 
     def dirty(
