@@ -184,6 +184,8 @@ def test_explain_shows_what_the_engine_makes_of_a_rule(shop: Any) -> None:
         assert found["expressions"][0]["type"] == "bool"
         assert "what.total" in found["tree"]
         assert "def " in found["code"]
+        assert found["placement"]["access"][0].startswith("event == ")
+        assert not found["placement"]["everywhere"]
     assert shop.client.post("/rules/explain", json={}).status_code == 422
 
 

@@ -74,8 +74,8 @@ def explain(call: Call, body: rule_wire.RuleExplain) -> rule_wire.Explanation:
             raise InputError("what is to be explained?", hint="send source, or a rule's name")
         with call.platform.database.read() as connection:
             source = find_rule(connection, call, body.rule).source
-    definitions = definitions_of(call.platform.publisher.snapshot)
-    return explain_rule(_sound(_checked(call, source)), definitions)
+    snapshot = call.platform.publisher.snapshot
+    return explain_rule(_sound(_checked(call, source)), definitions_of(snapshot), snapshot)
 
 
 @operations.add("POST", "/rules/format")

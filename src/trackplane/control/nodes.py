@@ -33,6 +33,7 @@ class _Seen:
         self.acknowledged_at: int | None = None
         self.nacks: list[Nack] = []
         self.statistics: dict[str, Any] = {}
+        self.broken: set[str] = set()  # rules it told of after it had taken their state
 
 
 class _Publication:
@@ -44,6 +45,14 @@ class _Publication:
         self.acknowledged: dict[str, int] = {}
         self.nacks: dict[str, list[Nack]] = {}
         self.effective_ms: int | None = None
+
+
+def _broken(figures: Mapping[str, Any]) -> dict[str, str]:
+    """Return the rules that a worker found out later cannot run, with the reason."""
+    found: dict[str, str] = {}
+    for consumer in figures.get("consumers") or ():
+        found |= (consumer.get("stage") or {}).get("broken") or {}
+    return found
 
 
 class NodeRegistry:
@@ -118,9 +127,17 @@ class NodeRegistry:
             self.on_rules(node.name, rules)
         with self._lock:
             seen = self._nodes.get(node.name)
-            if seen is not None and seen.node.session == node.session:
-                seen.statistics = figures
-                seen.last_at = self._clock()
+            if seen is None or seen.node.session != node.session:
+                return
+            seen.statistics = figures
+            seen.last_at = self._clock()
+            told = _broken(figures)
+            broken = {("rule", rule): told[rule] for rule in told.keys() - seen.broken}
+            seen.broken = set(told)
+            number = seen.number
+        if broken:
+            _log.error("node_found_broken", node=node.name, rules=sorted(seen.broken))
+            self.on_rejected(number, broken)
 
     def disconnected(self, node: Node) -> None:
         """A node's stream ended; a later stream of that name is not touched."""
