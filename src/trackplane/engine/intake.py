@@ -61,7 +61,7 @@ class Intake:
             return []
         if keep is not None:
             owners[~keep] = -1
-        if owners.max() < 0:
+        if not len(owners) or owners.max() < 0:
             return []
         start = self.directory.add(frame)
         self._owners.append(owners)
@@ -178,16 +178,10 @@ class Intake:
 
     def _candidates(self, frame: Frame) -> Numbers | None:
         """Return the number of each event's place, -1 where nothing is tried; None if nowhere."""
-        places = list(dict.fromkeys((upload.app, upload.env) for upload in frame.uploads))
-        found: Numbers | None = None
+        places = {(upload.app, upload.env) for upload in frame.uploads}
+        if len(places) > 1:
+            return self._placing.each(frame) if len(frame) else None
         for app, env in places:
             wanted = self._placing.of(frame.names, app, env)
-            if len(wanted) == 0 or wanted.max() < 0:
-                continue
-            numbers = wanted[frame.name]
-            if len(places) > 1:
-                here = [upload.app == app and upload.env == env for upload in frame.uploads]
-                placed = np.array(here, np.bool_)[frame.upload]
-                numbers = np.where(placed, numbers, -1 if found is None else found)
-            found = numbers
-        return found
+            return wanted[frame.name] if len(wanted) and wanted.max() >= 0 else None
+        return None

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from trackplane.engine.bucket import Bucket
 from trackplane.engine.demand import Demand
 from trackplane.engine.ruleset import Place, Ruleset
+from trackplane.frame import Frame
 
 _MOST_PLACES: Final = 20_000
 Numbers = npt.NDArray[np.int64]
@@ -53,6 +54,24 @@ class Placing:
                 if name not in known:
                     known[name] = self._number(name, app, env)
             found = [known[name] for name in names]
+        return np.array(found, np.int64)
+
+    def each(self, frame: Frame) -> Numbers:
+        """Return the number of each event's place, -1 where nothing is tried, in a frame of many apps.
+
+        Only the names that an app's events have are looked up.
+        """
+        names = frame.names
+        keys = [(upload.app, upload.env) for upload in frame.uploads]
+        tables = [self._known.setdefault(key, {}) for key in keys]
+        uploads, named = frame.upload.tolist(), frame.name.tolist()
+        found = [tables[u].get(names[n]) for u, n in zip(uploads, named, strict=True)]
+        if None in found:
+            for u, n in zip(uploads, named, strict=True):
+                table, name = tables[u], names[n]
+                if name not in table:
+                    table[name] = self._number(name, *keys[u])
+            found = [tables[u][names[n]] for u, n in zip(uploads, named, strict=True)]
         return np.array(found, np.int64)
 
     def _number(self, event: str, app: str, env: str) -> int:
