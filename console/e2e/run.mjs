@@ -33,6 +33,14 @@ await withBrowser(async (driver) => {
     await page.keyboard.insertText(text);
     await page.keyboard.press("Escape"); // typing offers completions, which would stand over the text
   };
+  const checked = () => page.getByText("Checked: types, plan and tests are fine").waitFor();
+  const tab = (name) => page.getByRole("tab", { name, exact: true }).click();
+  /** Say why in the dialog that stands open, and publish. */
+  const publish = async (reason) => {
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Why (kept in the history)").fill(reason);
+    await dialog.getByRole("button", { name: "Publish", exact: true }).click();
+  };
 
   await driver.step("a wrong token is refused in words", async () => {
     await page.goto(base);
@@ -131,8 +139,13 @@ await withBrowser(async (driver) => {
 
   await driver.step("a mended rule is published by keyboard and is effective on every node", async () => {
     await write(better);
-    await page.getByText("Checked: types, plan and tests are fine").waitFor();
+    await checked();
     await page.keyboard.press("Control+Enter");
+    await page.getByRole("dialog").getByText("Budget").or(page.getByRole("dialog").getByText(/budget/)).first().waitFor();
+    await page.waitForTimeout(300); // the dialog fades in: half-transparent text has no contrast yet
+    await driver.accessible("the publish dialog");
+    await driver.picture("rule-publish");
+    await publish("support chats are trouble too");
     await page.getByText(/Effective on (\d+) of \1 nodes in [\d.]+ m?s/).waitFor();
     must((await call("GET", "/rules/trouble")).source === better, "what was published is not what was written");
     await driver.accessible("a published rule");
@@ -143,8 +156,9 @@ await withBrowser(async (driver) => {
     await write(`${better}\n# mine\n`);
     const now = await call("GET", "/rules/trouble");
     await call("PUT", "/rules/trouble", { source: `${better}\n# theirs\n` }, { "If-Match": `"${now.etag}"` });
-    await page.getByText("Checked: types, plan and tests are fine").waitFor();
+    await checked();
     await button(/Publish/).click();
+    await publish("mine");
     const dialog = page.getByRole("dialog");
     await dialog.getByText("Somebody was faster").waitFor();
     await dialog.getByText("# theirs").waitFor();
@@ -157,18 +171,77 @@ await withBrowser(async (driver) => {
     await page.locator(".cm-line", { hasText: "# theirs" }).waitFor();
   });
 
-  await driver.step("a new rule is published and withdrawn", async () => {
+  const fresh = `browser_${Date.now() % 1_000_000}`; // of its own in each run
+  const made = 'rule: ' + fresh + '\nfrom: events\napps: [shop]\nwhere: event == "product_view"\nselect:\n  id: id\n  event: event\n  reason: \'"made in the browser"\'\n  page: where.page\nto: shop.trouble\nowner: team:checkout\n';
+
+  await driver.step("a new rule is kept as a draft, tried on live events, and published", async () => {
     await go("/rules");
     await button("New rule").click();
     await editor.waitFor();
-    await write('rule: browser_test\nfrom: events\napps: [shop]\nwhere: event == "error_page"\nselect:\n  id: id\n  event: event\n  reason: \'"made in the browser"\'\n  page: where.page\nto: shop.trouble\nowner: team:checkout\n');
-    await page.getByText("Checked: types, plan and tests are fine").waitFor();
+    await write(made);
+    await checked();
+    await page.getByText("Draft saved").waitFor();
+    must((await call("GET", `/rules/${fresh}/draft`)).source === made, "the draft is not what was written");
+    await tab("Preview");
+    await page.getByRole("region", { name: "Preview" }).getByText("made in the browser").first().waitFor();
+    await driver.accessible("a preview");
+    await driver.picture("rule-preview");
     await button(/Publish/).click();
+    await publish("a first try");
     await page.getByText(/Effective on (\d+) of \1 nodes/).waitFor();
+  });
+
+  await driver.step("its history tells what changed and why, and goes back", async () => {
+    await write(made.replace("page: where.page", "page: upper(where.page)"));
+    await checked();
+    await button(/Publish/).click();
+    await publish("pages in capitals");
+    await page.getByText(/Effective on (\d+) of \1 nodes/).waitFor();
+    await tab("History");
+    await page.getByText("pages in capitals").waitFor();
+    await page.getByText("column changed").waitFor();
+    await page.locator("ins.tp-mono", { hasText: "upper(where.page)" }).waitFor();
+    await driver.accessible("the history");
+    await driver.picture("rule-history");
+    await page.getByRole("button", { name: /^Version 1/ }).click();
+    await button("Put this version in force again").click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Why (kept in the history)").fill("capitals are hard to read");
+    await dialog.getByRole("button", { name: "Put this version in force again" }).click();
+    await page.getByText("capitals are hard to read").waitFor();
+    must((await call("GET", `/rules/${fresh}`)).source === made, "the first version is not in force again");
+  });
+
+  await driver.step("a changed rule runs in the shadow, and its differences are counted", async () => {
+    await tab("Text");
+    await write(made.replace("made in the browser", "changed in the browser"));
+    await checked();
+    await tab("Shadow and canary");
+    await button("Start shadow").click();
+    await page.getByText(/[1-9]\d* events? compared/).waitFor();
+    await page.getByText("What changes", { exact: true }).waitFor();
+    await page.getByRole("progressbar", { name: "reason" }).waitFor();
+    await page.locator("details", { hasText: "product_view" }).locator("summary").first().click();
+    await page.getByRole("cell", { name: /changed in the browser/ }).first().waitFor();
+    await driver.accessible("a shadow");
+    await driver.picture("rule-shadow");
+    await button("Stop").first().click();
+    await page.getByText(/^Ended/).waitFor();
+  });
+
+  await driver.step("what it does is drawn", async () => {
+    await tab("Statistics");
+    await page.getByText("CPU time").waitFor();
+    await page.locator("canvas").first().waitFor();
+    await driver.accessible("statistics");
+    await driver.picture("rule-statistics");
+  });
+
+  await driver.step("it is withdrawn", async () => {
     await button("Delete").first().click();
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
-    await page.getByRole("link", { name: "trouble" }).waitFor();
-    await page.getByRole("link", { name: "browser_test" }).waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "trouble" }).first().waitFor();
+    await page.getByRole("link", { name: fresh, exact: true }).first().waitFor({ state: "detached" });
   });
 
   await driver.step("Events finds a planned event and shows what it carries", async () => {
@@ -197,10 +270,31 @@ await withBrowser(async (driver) => {
 
   await driver.step("Dirty groups what failed alike and shows the client's bytes", async () => {
     await go("/dirty");
-    await page.getByText("event_missing").first().click();
-    await page.getByText(/browser_|broken_|no name/).first().waitFor();
+    await page.getByRole("cell", { name: "event_missing" }).first().click();
+    await page.getByRole("table").getByRole("button", { name: "(no name)" }).first().click();
+    await page.locator("pre", { hasText: "no name" }).waitFor();
     await driver.accessible("Dirty");
     await driver.picture("dirty");
+  });
+
+  await driver.step("dirty events are mended, tried, replayed, and the replay is undone", async () => {
+    await page.getByRole("checkbox", { name: /^Choose / }).first().check();
+    await button("Add an edit").click();
+    await page.getByLabel("Path").fill("event");
+    await page.getByLabel("Value (JSON)").fill("search");
+    await button("Dry run").click();
+    await page.getByText("1 would be taken now · 0 would fail again").waitFor();
+    await page.locator("summary", { hasText: "would be" }).click();
+    await page.getByLabel("Why (kept in the audit log)").fill("the name was forgotten");
+    await driver.accessible("a dry run");
+    await driver.picture("dirty-fix");
+    await button("Replay 1").click();
+    await page.getByText("1 mended, 0 dirty again, 0 skipped").waitFor();
+    await page.getByText(/^Mended 1$/).waitFor();
+    await button("Undo").click();
+    await page.getByText(/taken out of tables/).waitFor();
+    await page.getByText(/^Mended 0$/).waitFor();
+    await driver.accessible("a replay");
   });
 
   await driver.step("an address that leads nowhere says so", async () => {

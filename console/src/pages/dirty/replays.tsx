@@ -1,6 +1,7 @@
 /** Replays under way and done: progress, what came of them, and back. */
 import { Badge, Button, Group, Progress, Stack, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 import { api, data, type Schemas } from "../../api/client";
 import { replaysQuery } from "../../api/queries-live";
 import { ErrorState, Loading, Panel } from "../../components/states";
@@ -12,7 +13,15 @@ const COLOURS = { running: "indigo", done: "teal", cancelled: "gray", failed: "r
 
 export function ReplaysPanel({ app, may }: { app: string; may: boolean }) {
   const { t } = useText();
+  const cache = useQueryClient();
   const replays = useQuery(replaysQuery(app));
+  // Groups and lists are asked for seldom; what a replay has done to them shows at once.
+  const standing = (replays.data ?? []).map(({ id, status }) => `${id} ${status}`).join();
+  const seen = useRef(standing);
+  useEffect(() => {
+    if (seen.current && seen.current !== standing) for (const part of ["groups", "list"]) void cache.invalidateQueries({ queryKey: ["dirty", part] });
+    seen.current = standing;
+  }, [cache, standing]);
   return (
     <Panel title={t("dirty.replays")}>
       {replays.isPending ? (

@@ -216,7 +216,7 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
           </Alert>
         )}
         {draft && changed && kept.state !== "none" && (
-          <Alert variant="outline" color={draft.behind ? "orange" : "gray"} title={t("rule.draft.resumed", { author: draft.author, time: moment(draft.updated_at, locale, "short") })}>
+          <Alert variant="outline" color={draft.behind ? "orange" : "gray"} styles={{ title: { color: "var(--mantine-color-text)" } }} title={t("rule.draft.resumed", { author: draft.author, time: moment(draft.updated_at, locale, "short") })}>
             <Group gap="sm">
               {draft.behind && <Text fz="sm">{t("rule.draft.behind", { version: draft.rule_version })}</Text>}
               <Button size="compact-sm" variant="default" loading={discard.isPending} onClick={() => discard.mutate()}>

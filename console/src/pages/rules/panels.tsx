@@ -289,7 +289,7 @@ export function BudgetPanel({ budget }: { budget: Schemas["Budget"] | null | und
               )}
             </Text>
           </Group>
-          {line.limit > 0 && <Progress value={Math.min(100, (line.value / line.limit) * 100)} color={VERDICTS[line.verdict]} size="sm" aria-label={t(`rule.budget.${line.name}`)} />}
+          {line.limit > 0 && <Progress value={Math.round(Math.min(1, line.value / line.limit) * 1_000) / 10} color={VERDICTS[line.verdict]} size="sm" aria-label={t(`rule.budget.${line.name}`)} />}
           {line.message && (
             <Text fz="xs" c="dimmed">
               {line.message}

@@ -178,7 +178,7 @@ function Fields({ fields, rows }: { fields: Shadow["fields"]; rows: number }) {
           <Text className="tp-mono" w={160} truncate>
             {field.field}
           </Text>
-          <Progress value={shareOf(field.rows, rows) * 100} color="orange" flex={1} maw={420} aria-label={field.field} />
+          <Progress value={Math.round(shareOf(field.rows, rows) * 1_000) / 10} color="orange" flex={1} maw={420} aria-label={field.field} />
           <Text fz="sm" className="tp-num">
             {count(field.rows, locale)} ({percent(shareOf(field.rows, rows), locale)})
           </Text>
@@ -316,7 +316,7 @@ function CanaryReport({ canary, may, settle, onPublished }: { canary: Canary; ma
         </Text>
       </Group>
       {canary.message && (
-        <Alert variant="outline" color={canary.status === "rolled_back" ? "red" : "gray"} title={t("canary.message")}>
+        <Alert variant="outline" color={canary.status === "rolled_back" ? "red" : "gray"} styles={{ title: { color: "var(--mantine-color-text)" } }} title={t("canary.message")}>
           {canary.message}
         </Alert>
       )}
@@ -397,7 +397,7 @@ function GuardPanel({ rule }: { rule: string }) {
           <Text fz="sm">{t("guard.about", { version: guard.version, previous: guard.previous, time: moment(guard.until, locale, "short") })}</Text>
         </Group>
         {guard.message && (
-          <Alert variant="outline" color={guard.status === "rolled_back" ? "red" : "gray"} title={t("canary.message")}>
+          <Alert variant="outline" color={guard.status === "rolled_back" ? "red" : "gray"} styles={{ title: { color: "var(--mantine-color-text)" } }} title={t("canary.message")}>
             {guard.message}
           </Alert>
         )}
