@@ -331,6 +331,8 @@ class Expressions:
 
     def _is_null(self, node: Call) -> Value:
         value = self.emit(node.args[0])
+        if not value.null and not value.error:
+            return Value("False", False, False)
         if not value.error:
             return Value(self._source.assign(f"{value.atom} is None"), False, False)
         test = f"{value.atom} if {value.atom}.__class__ is F else {value.atom} is None"
