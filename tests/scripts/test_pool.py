@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 
 from trackplane.rules.ir import Dataset, ScriptText
@@ -365,3 +368,36 @@ def test_rows_that_do_not_fit_are_refused_without_their_values(row: str, reason:
     assert reason == "no row" or reason in str(raised.value)
     assert "canary" not in str(raised.value)
     assert shape.all_rows([Raw(b"{}"), Raw(row.encode())]) is None
+
+
+ENGINE = """
+import sys, threading, time
+from trackplane.rules.ir import ScriptText
+from trackplane.scripts.pool import ScriptPool
+from trackplane.scripts.settings import ScriptSettings
+pool = ScriptPool(
+    ScriptSettings(allow_weaker_isolation=True), clock=lambda: 0, without=sys.argv[1].split(",")
+)
+text = "def transform(event):\\n    while event['n']:\\n        pass\\n    return event\\n"
+pool.configure({"s": ScriptText(name="s", text=text, wall_ms=60_000, cpu_ms=60_000)})
+pool.run("s", [b'{"n":0}'])
+threading.Thread(target=pool.run, args=("s", [b'{"n":1}']), daemon=True).start()
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("without", ["", "user"])
+def test_no_process_outlives_an_engine_that_is_killed(without: str) -> None:
+    """Not even one that is in an endless loop."""
+    with subprocess.Popen(
+        [sys.executable, "-c", ENGINE, without], stdout=subprocess.PIPE, text=True
+    ) as engine:
+        assert engine.stdout is not None
+        assert "ready\n" in engine.stdout
+        children = psutil.Process(engine.pid).children(recursive=True)
+        assert len(children) >= 2
+        engine.kill()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
