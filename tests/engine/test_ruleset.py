@@ -7,6 +7,8 @@ import os
 import sys
 import weakref
 
+import pytest
+
 from trackplane.engine.engine import Engine
 from trackplane.engine.ruleset import Ruleset
 from trackplane.packed import pack
@@ -25,6 +27,7 @@ def rule(number: int, version: int = 0, *, events: tuple[str, ...] | None = None
     )
 
 
+@pytest.mark.faults
 def test_old_rulesets_and_what_they_compiled_are_let_go(make_frame) -> None:
     """A thousand updates, used after each (ten thousand at scale): memory stays where it was."""
     changed = {f"r{n}": ir.encode(rule(n, events=("pay",) if n % 2 else None)) for n in range(300)}
