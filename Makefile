@@ -10,7 +10,7 @@ STATIC := src/trackplane/control/static
 export VIRTUAL_ENV := $(CURDIR)/.venv
 CONSOLE_SOURCES := $(shell find console/src console/index.html console/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: help setup demo test fast lint format bench faults docs console e2e proto lock screenshots
+.PHONY: help setup demo test fast lint format bench faults fuzz conformance docs console e2e proto lock screenshots
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -88,6 +88,18 @@ bench: .cache/python.stamp ## Run every benchmark; results go to docs/benchmarks
 
 faults: .cache/python.stamp ## The fault suites at ten times their size
 	@TRACKPLANE_TEST_SCALE=10 $(PY) -m pytest --timeout 3600 -m faults
+
+fuzz: .cache/python.stamp ## Mutated rules and events for MINUTES (10) of CPU; writes docs/fuzz.md
+	@$(PY) -m tests.fuzz --write --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+# ClickHouse in the process (533 MB) has an environment of its own.
+.cache/conformance.stamp: tests/conformance/requirements.lock | $(UV) .cache/python.stamp
+	@echo "make: installing chdb into .cache/conformance"
+	@$(UV) pip install -q --no-deps --require-hashes --target .cache/conformance -r tests/conformance/requirements.lock
+	@touch $@
+
+conformance: .cache/conformance.stamp ## Rules as ClickHouse SQL against the reference, through chdb
+	@PYTHONPATH=.cache/conformance $(PY) -m pytest tests/conformance -m ""
 
 docs: .cache/python.stamp ## Make the generated reference pages again
 	@$(PY) -m tests.reference

@@ -1,5 +1,6 @@
 """Trees printed by a front end and parsed again are the same trees."""
 
+import pytest
 from hypothesis import given, settings
 from tests.rules.test_sql import bare
 from tests.rules.trees import trees
@@ -31,3 +32,13 @@ def test_sql_text_parses_to_the_tree_it_was_printed_from(tree):
     assert findings == [], text
     assert bare(node) == bare(tree), text
     assert sql_text(node) == text
+
+
+@pytest.mark.parametrize("text", ["if_(what.b)", "is_null()", "coalesce()", "concat('a')", "int()"])
+def test_calls_of_too_few_arguments_print_as_they_are_written(text):
+    """The checker refuses them; until then they are calls like any other."""
+    for read, printed in ((python.parse, python_text), (parse_expression, sql_text)):
+        node, findings = read(Excerpt.of(text))
+        assert findings == []
+        again, _ = read(Excerpt.of(printed(node)))
+        assert bare(again) == bare(node)

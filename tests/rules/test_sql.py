@@ -205,6 +205,7 @@ REFUSED = [
     ("SELECT id FROM events WHERE id = 'a", "'", "nothing ends"),
     ("SELECT id FROM events WHERE id IN ()", "(", "empty"),
     ("SELECT id FROM events WHERE what.n = 1abc", "1abc", "number"),
+    ("SELECT 1e+ AS n FROM events", "1e+", "not a number"),
     ("SELECT id FROM events WHERE what.n = 99999999999999999999", "9999", "int64"),
     ("SELECT id FROM events WHERE what.n IS 1", "1", "IS"),
     ("SELECT id FROM events WHERE 'a' 'b' = id", "'a'", "side by side"),

@@ -96,7 +96,7 @@ def _apply_text(node: Apply) -> tuple[str, int]:
             return _not_text(args[0])
         case "in":
             return f"{_text(args[0], _SUM)} in ({_list(args[1:])})", _COMPARISON
-        case "is_null":
+        case "is_null" if len(args) == 1:
             return f"{_text(args[0], _SUM)} is None", _COMPARISON
         case "neg":
             text = _text(args[0], _ATOM)
@@ -106,7 +106,7 @@ def _apply_text(node: Apply) -> tuple[str, int]:
             return f"{then} if {condition} else {_text(args[2], _CHOICE)}", _CHOICE
     known = FUNCTIONS.get(node.function)
     sign = known.sign if known is not None else None
-    if sign is None:
+    if sign is None or len(args) != 2:
         return f"{node.function}({', '.join(_text(each, _CHOICE) for each in args)})", _ATOM
     own = _STRENGTHS.get(sign, _COMPARISON)
     left = own + (own == _COMPARISON)  # comparisons would chain
@@ -122,6 +122,6 @@ def _not_text(inner: Node) -> tuple[str, int]:
     if isinstance(inner, Apply) and inner.function == "in":
         text = f"{_text(inner.args[0], _SUM)} not in ({_list(inner.args[1:])})"
         return text, _COMPARISON
-    if isinstance(inner, Apply) and inner.function == "is_null":
+    if isinstance(inner, Apply) and inner.function == "is_null" and len(inner.args) == 1:
         return f"{_text(inner.args[0], _SUM)} is not None", _COMPARISON
     return f"not {_text(inner, _NOT)}", _NOT

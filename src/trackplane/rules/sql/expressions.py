@@ -435,7 +435,10 @@ class ExpressionReader:
         whole = token.text.isascii() and token.text.isdigit()
         value: int | float = int(token.text) if whole and len(token.text) < 4_000 else 0
         if not whole:
-            value = float(token.text)
+            try:
+                value = float(token.text)
+            except ValueError:
+                return self.find("not a number", token.start, token.end)
         if value == float("inf") or (whole and (value > INT64_MAX + 1 or len(token.text) >= 4_000)):
             what = "int64" if whole else "float64"
             message = f"a number beyond {what}"
@@ -533,7 +536,13 @@ class ExpressionReader:
 
     def _flat(self, name: str) -> bool:
         """Say whether a name may be a column of the lake: names.py's caller resolves it."""
-        return "_" in name or name in ("app", "env", "grade", "revision", "weight")
+        return ("_" in name and name.isidentifier()) or name in (
+            "app",
+            "env",
+            "grade",
+            "revision",
+            "weight",
+        )
 
     def _name(self) -> Token:
         token = self.take()

@@ -90,14 +90,14 @@ def _apply_text(node: Apply) -> tuple[str, int]:
             return _not_text(args[0])
         case "in":
             return f"{_text(args[0], _CONCAT)} IN ({_list(args[1:])})", _COMPARISON
-        case "is_null":
+        case "is_null" if len(args) == 1:
             return f"{_text(args[0], _CONCAT)} IS NULL", _COMPARISON
         case "neg":
             text = _text(args[0], _UNARY)
             return (f"-({text})" if text.startswith("-") else f"-{text}"), _UNARY
-        case "concat":
+        case "concat" if len(args) > 1:
             return " || ".join(_text(argument, _SUM) for argument in args), _CONCAT
-        case "if_":
+        case "if_" if len(args) == 3:
             return _case_text(node), _ATOM
         case "try_" if len(args) == 1 and isinstance(args[0], Apply) and args[0].function in CASTS:
             return f"TRY_{_cast_text(args[0])}", _ATOM
@@ -108,7 +108,7 @@ def _apply_text(node: Apply) -> tuple[str, int]:
             return f"{node.function}({', '.join(shown)})", _ATOM
         case function if function in CASTS and len(args) == 1:
             return _moment_text(node) or _cast_text(node), _ATOM
-        case function if function in _SIGNS:
+        case function if function in _SIGNS and len(args) == 2:
             sign, own = _SIGNS[function]
             left = own + (own == _COMPARISON)  # comparisons do not chain
             return f"{_text(args[0], left)} {sign} {_text(args[1], own + 1)}", own
@@ -125,14 +125,14 @@ def _not_text(inner: Node) -> tuple[str, int]:
             f"{_text(inner.args[0], _CONCAT)} NOT IN ({_list(inner.args[1:])})",
             _COMPARISON,
         )
-    if isinstance(inner, Apply) and inner.function == "is_null":
+    if isinstance(inner, Apply) and inner.function == "is_null" and len(inner.args) == 1:
         return f"{_text(inner.args[0], _CONCAT)} IS NOT NULL", _COMPARISON
     return f"NOT {_text(inner, _NOT)}", _NOT
 
 
 def _case_text(node: Node) -> str:
     text = "CASE"
-    while isinstance(node, Apply) and node.function == "if_":
+    while isinstance(node, Apply) and node.function == "if_" and len(node.args) == 3:
         condition, value, node = node.args
         text += f" WHEN {_text(condition, 0)} THEN {_text(value, 0)}"
     if not (isinstance(node, Constant) and node.value is None):
