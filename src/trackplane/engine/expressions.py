@@ -97,7 +97,7 @@ class Expressions:
             return Value(repr(value), value is None, False)
         if node.type.kind == "float64":
             value = float(value)
-        return Value(self._source.constant(value), False, False)
+        return Value(self._source.literal(value), False, False)
 
     def _path(self, node: Path) -> Value:
         first = (str(node.root), str(node.parts[0]))
@@ -320,7 +320,7 @@ class Expressions:
 
     def _in(self, node: Call) -> Value:
         members = frozenset(map(constant_of, node.args[1:])) - {None}
-        return self._strict_of(node, f"{{}} in {self._source.constant(members)}")
+        return self._strict_of(node, f"{{}} in {self._source.literal(members)}")
 
     def _matches(self, node: Call) -> Value:
         pattern = node.args[1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -48,15 +48,25 @@ class Runner:
         self._function("bare")
 
     def bind(self, mode: Mode, batch: Batch) -> Run:
-        """Return what runs the rules over an event of one mode, for one batch."""
+        """Return what runs the rules over an event of one mode; it writes to a batch."""
         function = self._functions.get(mode) or self._function(mode)
         return function(batch.directory, batch)
 
     def _function(self, mode: Mode) -> Callable[[Directory, Batch], Run]:
-        text, names = _generate(self._rules, self._demand, mode, self._environment)
-        function: Callable[[Directory, Batch], Run] = compiled(text, names)["bind"]
-        self._functions[mode] = function
+        text, constants = _generate(self._rules, self._demand, mode, self._environment)
+        function = self._functions[mode] = compiled(text, constants, _GLOBALS)
         return function
+
+
+# What generated code finds besides its constants.
+_GLOBALS: Final[dict[str, Any]] = {
+    "F": values.Failure,
+    "M": memoryview,
+    "UNSET": msgspec.UNSET,
+    "TYPE": values.TYPE,
+    "LOW": -(1 << 63),
+    "HIGH": 1 << 63,
+}
 
 
 def source_of(rule: Rule, environment: Environment = NOTHING) -> str:
@@ -65,13 +75,12 @@ def source_of(rule: Rule, environment: Environment = NOTHING) -> str:
     Raises:
         GenerateError: it has something that this engine cannot run.
     """
-    text, names = _generate([rule], demand_of([rule]), "bare", environment)
+    text, constants = _generate([rule], demand_of([rule]), "bare", environment)
     legend = [
         f"# {name} = {value!r}"
         if isinstance(value, str | int | float | frozenset)
         else f"# {name}: {getattr(value, '__name__', type(value).__name__)}"
-        for name, value in names.items()
-        if name[0] == "k"
+        for name, value in constants.items()
     ]
     return "\n".join([*legend, text])
 
@@ -79,17 +88,9 @@ def source_of(rule: Rule, environment: Environment = NOTHING) -> str:
 def _generate(
     rules: Sequence[Rule], demand: Demand, mode: Mode, environment: Environment
 ) -> tuple[str, dict[str, Any]]:
-    names: dict[str, Any] = {
-        "F": values.Failure,
-        "M": memoryview,
-        "UNSET": msgspec.UNSET,
-        "TYPE": values.TYPE,
-        "LOW": -(1 << 63),
-        "HIGH": 1 << 63,
-    }
-    source = Source(names)
+    source = Source()
     _Body(rules, demand, mode, source, environment).emit()
-    return source.text("bind(d, batch)", "run(e, p)" if mode == "bare" else "run(e, p, h)"), names
+    return source.text("run(e, p)" if mode == "bare" else "run(e, p, h)"), source.constants
 
 
 class _Body:
@@ -107,6 +108,10 @@ class _Body:
         self._source = source
         self._expressions = Expressions(source, demand, mode, environment)
         self._guards = Guards(source, self._sure)
+        alike = Counter((rule.actions, rule.target) for rule in rules)
+        shared = (key for key, count in alike.items() if count > 1)
+        # By what rules do: the variable that holds the names of those that matched.
+        self._hits = {key: f"hits{number}" for number, key in enumerate(shared)}
 
     def _sure(self, path: Path) -> str | None:
         """Return the variable of a path that is never an ERROR in this mode, read here; else None."""
@@ -126,6 +131,8 @@ class _Body:
                 counted.update(set(member.parts))
         for shared in (node for node, count in counted.items() if count > 1):
             self._expressions.emit(shared)
+        for hits in self._hits.values():
+            self._source.line(f"{hits} = ()")
         plain = []
         for member in members:
             guards = self._guards.of(member)
@@ -135,6 +142,19 @@ class _Body:
             else:
                 plain.append(Guarded(member.rule, guards, rest))
         self._guards.tree(plain, self._matched)
+        for key, hits in self._hits.items():
+            self._source.line(f"if {hits}:")
+            with self._source.block():
+                alike = [rule for rule in self._rules if (rule.actions, rule.target) == key]
+                Pipeline(alike, self._source, self._expressions, hits).emit()
+
+    def _act(self, rule: Rule) -> None:
+        """Emit what a rule does, or that it is to be done once for all rules that do the same."""
+        hits = self._hits.get((rule.actions, rule.target))
+        if hits is None:
+            Pipeline([rule], self._source, self._expressions).emit()
+        else:
+            self._source.line(f"{hits} += ({self._source.constant(rule.name)},)")
 
     def _can_fail(self, parts: Sequence[Expression]) -> bool:
         mark = self._source.mark()
@@ -147,7 +167,7 @@ class _Body:
         """Emit what a rule does once its guards hold: the rest of its filter cannot fail."""
         with self._source.scope():
             if not member.rest:
-                Pipeline(member.rule, self._source, self._expressions).emit()
+                self._act(member.rule)
                 return
             value = self._expressions.emit(member.rest[0])
             self._source.line(f"if {value.atom} is True:")
@@ -160,11 +180,10 @@ class _Body:
         with source.scope(), self._guards.only_if(guards):
             node = parts[0] if len(parts) == 1 else Call("and", tuple(parts), BOOL)
             where = self._expressions.emit(node)
-            pipeline = Pipeline(rule, source, self._expressions)
             source.line(f"if {where.atom} is True:")
             with source.block():
-                pipeline.emit()
+                self._act(rule)
             if where.error:
                 source.line(f"elif {where.atom}.__class__ is F:")
                 with source.block():
-                    pipeline.fail(where.atom)
+                    Pipeline([rule], source, self._expressions).fail(where.atom)

@@ -137,6 +137,8 @@ class Guards:
             else:
                 cases.setdefault(chosen.constants[0], []).append(_without(member, chosen))
         inside = present | {path}
+        # Like rules become like code.
+        cases = dict(sorted(cases.items(), key=lambda case: -len(case[1])))
 
         def emit(case: int) -> None:
             self.tree(list(cases.values())[case], then, inside, depth + 8)
@@ -149,11 +151,11 @@ class Guards:
         if len(constants) <= _CHAIN:
             for number, constant in enumerate(constants):
                 word = "elif" if number else "if"
-                source.line(f"{word} {atom} == {source.constant(constant)}:")
+                source.line(f"{word} {atom} == {source.literal(constant)}:")
                 with source.block():
                     emit(number)
             return
-        table = source.constant({constant: n for n, constant in enumerate(constants)})
+        table = source.literal({constant: n for n, constant in enumerate(constants)})
         found = source.assign(f"{table}.get({atom})")
         source.line(f"if {found} is not None:")
         with source.block():
@@ -229,7 +231,7 @@ class Guards:
     ) -> str:
         atom = self._atoms[guard.path]
         return guard.test(
-            atom, self._source.constant, or_null=or_null, present=guard.path in present
+            atom, self._source.literal, or_null=or_null, present=guard.path in present
         )
 
 

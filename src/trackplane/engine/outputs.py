@@ -136,7 +136,7 @@ class Outputs:
     @property
     def matched(self) -> Counter[str]:
         """Return by rule the events whose filter was TRUE."""
-        return self._tally.counts().matched
+        return self._tally.matched()
 
     @property
     def output(self) -> Counter[str]:

@@ -40,13 +40,22 @@ class Change(NamedTuple):
 
 
 class Pipeline:
-    """Emits one rule's actions, in a scope of its own."""
+    """Emits the actions of a rule, in a scope of its own.
 
-    def __init__(self, rule: Rule, source: Source, expressions: Expressions) -> None:
+    Several ``rules`` with the same actions and target are run together: ``hits`` is the variable that
+    holds the names of those that matched.
+    """
+
+    def __init__(
+        self, rules: Sequence[Rule], source: Source, expressions: Expressions, hits: str = ""
+    ) -> None:
+        rule = rules[0]
+        self._rules = rules
         self._rule = rule
         self._source = source
         self._expressions = expressions
-        self._name = source.constant(rule.name)
+        self._hits = hits
+        self._name = "n" if hits else source.constant(rule.name)
         self._changes: dict[Property, Change] = {}
         self._patch: list[tuple[str, str, str]] = []  # of a kept event, in order
         self._exploded = ""
@@ -66,7 +75,7 @@ class Pipeline:
         """
         if not self._is_simple:
             self._match()
-        if self._rule.name.endswith(CANARY):
+        if any(rule.name.endswith(CANARY) for rule in self._rules):
             self._source.first("batch.canary", "True")
         self._actions(self._rule.actions)
         if self._exploded:
@@ -75,7 +84,19 @@ class Pipeline:
     def _match(self) -> None:
         """Note that the filter was TRUE; a simple rule's row says so by itself."""
         matched = self._source.first("matched", "batch.add_matched")
-        self._source.line(f"{matched}({self._name})")
+        self._for_each(f"{matched}({self._name})")
+
+    def _for_each(self, *statements: str) -> None:
+        """Add statements for each rule that matched."""
+        source = self._source
+        if not self._hits:
+            for statement in statements:
+                source.line(statement)
+            return
+        source.line(f"for n in {self._hits}:")
+        with source.block():
+            for statement in statements:
+                source.line(statement)
 
     def _actions(self, actions: Sequence[Action]) -> None:
         if not actions:
@@ -139,7 +160,9 @@ class Pipeline:
         sampled = self._source.constant(values.sampled)
         rate = self._source.constant(action.rate)
         rates = tuple(a.rate for a in self._rule.actions if isinstance(a, ir.Sample))
-        self._source.first(f"batch.rates[{self._name}]", self._source.constant(rates))
+        for rule in self._rules:
+            name = self._source.constant(rule.name)
+            self._source.first(f"batch.rates[{name}]", self._source.constant(rates))
         weight = self._value(Path("meta", ("weight",), ir.FLOAT64, nullable=False))
         bound = self._source.constant(threshold(action.rate))
         with self._unless_failed([key], f"{sampled}({key.atom}, {ids}[p], {bound})"):
@@ -191,20 +214,24 @@ class Pipeline:
             f"({root!r}, {self._source.constant(name)}, {value})"
             for root, name, value in self._patch
         ]
-        made = f"({', '.join(patch)},)" if patch else "()"
+        made = self._source.assign(f"({', '.join(patch)},)") if patch else "()"
         target = self._target()
         atom = self._bound(target, "whole")
-        self._source.line(f"{atom}(({self._name}, p, {made}))")
+        self._for_each(f"{atom}(({self._name}, p, {made}))")
 
     def _select(self, action: ir.Select) -> None:
         found = [self._value(column.value) for column in action.columns]
         make = self._source.constant(row_maker(action))
         with self._unless_failed(found):
             row = f"{make}({', '.join(value.atom for value in found)})"
+            if self._hits:
+                row = self._source.assign(row)
             target = self._target()
-            self._source.line(f"{self._bound(target, 'rows')}({row})")
-            self._source.line(f"{self._bound(target, 'numbers')}(p)")
-            self._source.line(f"{self._bound(target, 'rules')}({self._name})")
+            self._for_each(
+                f"{self._bound(target, 'rows')}({row})",
+                f"{self._bound(target, 'numbers')}(p)",
+                f"{self._bound(target, 'rules')}({self._name})",
+            )
 
     # --- where things go --------------------------------------------------------------------------
 
@@ -224,7 +251,7 @@ class Pipeline:
         if not self._by:
             return own
         routes = ", ".join(f"{source.constant(by)}: {to(name)}" for by, name in self._routes)
-        table = source.first(f"routes_{self._name}", f"{{{routes}}}")
+        table = source.first(f"routes_{source.constant(self._rule.name)}", f"{{{routes}}}")
         return source.assign(f"{table}.get({self._by}, {own})")
 
     def _bound(self, target: str, column: str) -> str:
@@ -237,7 +264,7 @@ class Pipeline:
         if after_match and self._is_simple:
             self._match()
         failed = self._source.first("failed", "batch.add_failed")
-        self._source.line(f"{failed}(({self._name}, {atom}.code, p))")
+        self._for_each(f"{failed}(({self._name}, {atom}.code, p))")
 
     def _unless_failed(
         self, found: Sequence[Value], test: str = ""

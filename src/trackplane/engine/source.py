@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from types import CodeType
+from hashlib import blake2b
+from types import CodeType, FunctionType
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -57,29 +59,22 @@ class Source:
     It is an inner function: what is ``first`` is done once for a batch, around it.
     """
 
-    def __init__(self, names: dict[str, Any]) -> None:
-        self.names = names
+    def __init__(self) -> None:
+        self.constants: dict[str, Any] = {}
         self._lines: list[str] = []
         self._first: dict[str, str] = {}
         self._depth = 2
         self._count = 0
         self._known: list[dict[Hashable, Value]] = [{}]
-        self._constants: dict[Hashable, str] = {}
+        self._names: dict[Hashable, str] = {}  # of constants
 
-    def text(self, outer: str, inner: str) -> str:
-        """Return the source of a function that returns the function."""
+    def text(self, inner: str) -> str:
+        """Return the source of a function ``bind`` that returns the function ``run``."""
         first = [f" {name} = {formula}" for name, formula in self._first.items()]
-        return (
-            "\n".join(
-                [
-                    f"def {outer}:",
-                    *first,
-                    f" def {inner}:",
-                    *(self._lines or ["  pass"]),
-                    " return run",
-                ]
-            )
-            + "\n"
+        outer = ", ".join(("d", "batch", *self.constants))
+        lines = self._lines or ["  pass"]
+        return "\n".join(
+            [f"def bind({outer}):", *first, f" def {inner}:", *lines, " return run", ""]
         )
 
     def line(self, text: str) -> None:
@@ -103,13 +98,21 @@ class Source:
         return atom
 
     def constant(self, value: Any) -> str:
-        """Return the name that a value has in the function's namespace."""
+        """Return the variable that holds a constant, one for all that are the same."""
         value = shared(value)
         key = (type(value), value) if isinstance(value, str | int) else id(value)
-        name = self._constants.get(key)
+        name = self._names.get(key)
         if name is None:
-            name = self._constants[key] = f"k{len(self._constants)}"
-            self.names[name] = value
+            name = self._names[key] = self.literal(value)
+        return name
+
+    def literal(self, value: Any) -> str:
+        """Return a variable of its own for a constant.
+
+        So rules that differ in such constants alone become the same source.
+        """
+        name = f"k{len(self.constants)}"
+        self.constants[name] = shared(value)
         return name
 
     def known(self, key: Hashable) -> Value | None:
@@ -151,33 +154,42 @@ class Source:
         del self._lines[mark:]
 
 
-def compiled(text: str, names: dict[str, Any]) -> dict[str, Any]:
-    """Run a source with these names, and return them with what it defines.
-
-    Constants become constants of the code, which is smaller and faster than looking names up: a rule's
-    code is mostly run cold.
-    """
-    placed = {name: value for name, value in names.items() if _is_constant(name, value)}
-    text = _NAME.sub(lambda found: _placeholder(found[0]) if found[0] in placed else found[0], text)
-    code = compile(text, "<rules>", "exec")
-    by_placeholder = {f"\0{name}": value for name, value in placed.items()}
-    exec(_with_constants(code, by_placeholder), names)  # noqa: S102 of numbered variables only
-    return names
-
-
+_codes: Final[WeakValueDictionary[bytes, CodeType]] = WeakValueDictionary()
+_SHARED: Final = 40  # constants; sources of more are hardly ever the same
 _NAME: Final = re.compile(r"\bk[0-9]+\b")
 
 
-def _is_constant(name: str, value: Any) -> bool:
-    # What is called stays a name: Python warns of calling a constant.
-    return _NAME.fullmatch(name) is not None and not callable(value)
+def compiled(
+    text: str, constants: Mapping[str, Any], names: dict[str, Any]
+) -> Callable[..., Callable[..., None]]:
+    """Return the function ``bind`` of a source, with its constants.
+
+    What has the same source has the same code: it is compiled once, and stays in the processor's cache.
+    Of much source the constants become constants of the code itself, which takes the least room.
+    """
+    values = tuple(constants.values())
+    if len(constants) > _SHARED:
+        placed = {name: value for name, value in constants.items() if not callable(value)}
+        # What is called stays a variable: Python warns of calling a constant.
+        first, line, rest = text.partition("\n")
+        rest = _NAME.sub(lambda n: f"'\\0{n[0]}'" if n[0] in placed else n[0], rest)
+        code = _code_of(first + line + rest)
+        code = _with_constants(code, {f"\0{name}": value for name, value in placed.items()})
+    else:
+        digest = blake2b(text.encode(), digest_size=16).digest()
+        found = _codes.get(digest)
+        code = _code_of(text) if found is None else found
+        _codes[digest] = code
+    bind = FunctionType(code, names)
+    return lambda directory, batch: bind(directory, batch, *values)
 
 
-def _placeholder(name: str) -> str:
-    return f"'\\0{name}'"
+def _code_of(text: str) -> CodeType:
+    module = compile(text, "<rules>", "exec")
+    return next(part for part in module.co_consts if isinstance(part, CodeType))
 
 
-def _with_constants(code: CodeType, values: dict[str, Any]) -> CodeType:
+def _with_constants(code: CodeType, values: Mapping[str, Any]) -> CodeType:
     def replaced(constant: Any) -> Any:
         if isinstance(constant, CodeType):
             return _with_constants(constant, values)

@@ -61,6 +61,11 @@ class Tally:
         if self._parent is not None:
             self._parent.fail(rule)
 
+    def matched(self) -> Counter[str]:
+        """Return how often each rule matched."""
+        with self._lock:
+            return self._counts.matched + Counter(self._matched)
+
     def counts(self) -> Counts:
         """Return a copy of the counts."""
         with self._lock:
