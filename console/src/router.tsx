@@ -31,10 +31,21 @@ const events = createRoute({
   component: lazyRouteComponent(() => import("./pages/events"), "EventsPage"),
 });
 const query = createRoute({ getParentRoute: () => root, path: "/query", component: lazyRouteComponent(() => import("./pages/query"), "QueryPage") });
+const lists = () => import("./pages/definitions/list");
+const definition = () => import("./pages/definitions/editor");
+const functions = createRoute({ getParentRoute: () => root, path: "/functions", component: lazyRouteComponent(lists, "FunctionsPage") });
+const newFunction = createRoute({ getParentRoute: () => root, path: "/functions/new", component: lazyRouteComponent(definition, "NewFunctionPage") });
+const oneFunction = createRoute({ getParentRoute: () => root, path: "/functions/edit/$name", component: lazyRouteComponent(definition, "FunctionPage") });
+const tables = createRoute({ getParentRoute: () => root, path: "/tables", component: lazyRouteComponent(lists, "TablesPage") });
+const newTable = createRoute({ getParentRoute: () => root, path: "/tables/new", component: lazyRouteComponent(definition, "NewTablePage") });
+const oneTable = createRoute({ getParentRoute: () => root, path: "/tables/edit/$name", component: lazyRouteComponent(definition, "TablePage") });
+const scripts = createRoute({ getParentRoute: () => root, path: "/scripts", component: lazyRouteComponent(lists, "ScriptsPage") });
+const newScript = createRoute({ getParentRoute: () => root, path: "/scripts/new", component: lazyRouteComponent(definition, "NewScriptPage") });
+const oneScript = createRoute({ getParentRoute: () => root, path: "/scripts/edit/$name", component: lazyRouteComponent(definition, "ScriptPage") });
 const dirty = createRoute({ getParentRoute: () => root, path: "/dirty", component: lazyRouteComponent(() => import("./pages/dirty/workbench"), "DirtyPage") });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, live, rules, newRule, rule, events, query, dirty]),
+  routeTree: root.addChildren([home, live, rules, newRule, rule, functions, newFunction, oneFunction, tables, newTable, oneTable, scripts, newScript, oneScript, events, query, dirty]),
   defaultPreload: "intent",
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { appsIn, diagnosticsOf, nameIn, NEW_RULE, placeAt, quotedIn } from "../src/pages/rules/text";
+import { appsIn, diagnosticsOf, itemsIn, nameIn, NEW_RULE, placeAt, quotedIn } from "../src/pages/rules/text";
 
 const SOURCE = `rule: trouble
 from: events
@@ -50,9 +50,22 @@ describe("the text of a rule", () => {
     ["apps: [sh", "app"],
     ['where: event == "che', "event"],
     ["where: what.total.va", "expression"],
+    ["do:\n  - dr", "action"],
+    ["do:\n  - drop: event\n  - sa", "action"],
+    ["do:\n  - drop: event\ntests:\n  - gi", "expression"],
+    ["script: br", "script"],
+    ['where: lookup("reg', "table"],
     ["# to: x", undefined],
   ])("knows what can follow %j", (text, kind) => {
     expect(placeAt(text, text.length)?.kind).toBe(kind);
+  });
+
+  it("knows what items of arrays are called", () => {
+    expect(itemsIn("explode: {over: what.items, as: line}\nwhere: any(x.price > 3.0 for x in what.items)")).toEqual([
+      { item: "line", over: "what.items" },
+      { item: "x", over: "what.items" },
+    ]);
+    expect(itemsIn("explode: {over: what.items}")).toEqual([{ item: "item", over: "what.items" }]);
   });
 
   it("has a template that names the app, the event and the dataset", () => {

@@ -2,6 +2,14 @@
 import { queryOptions } from "@tanstack/react-query";
 import { api, ApiError, data, type Schemas } from "./client";
 
+export const rulesQuery = (query: string, cursor: string) =>
+  queryOptions({
+    queryKey: ["rule-list", query, cursor],
+    queryFn: ({ signal }) => data(api.GET("/api/v1/rules", { params: { query: { query, cursor, limit: 50 } }, signal })),
+    refetchInterval: 10_000,
+    placeholderData: (before) => before,
+  });
+
 export const checkQuery = (source: string) =>
   queryOptions({
     queryKey: ["rules", "check", source],

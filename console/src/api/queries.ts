@@ -20,11 +20,6 @@ export const appsQuery = queryOptions({
   staleTime: 30_000,
 });
 
-export const rulesQuery = queryOptions({
-  queryKey: ["rules"],
-  queryFn: async ({ signal }) => (await data(api.GET("/api/v1/rules", { params: { query: { limit: 1000 } }, signal }))).items,
-});
-
 export const datasetsQuery = queryOptions({
   queryKey: ["datasets"],
   queryFn: async ({ signal }) => (await data(api.GET("/api/v1/datasets", { params: { query: { limit: 1000 } }, signal }))).items,

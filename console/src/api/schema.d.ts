@@ -2723,6 +2723,8 @@ export interface components {
             apps: string[];
             /** @default null */
             budget?: components["schemas"]["Budget"] | null;
+            /** @default false */
+            canary?: boolean;
             /** @default 0 */
             cost?: number;
             /** @default  */

@@ -7,7 +7,7 @@ import { bracketMatching, HighlightStyle, indentUnit, syntaxHighlighting } from 
 import { lintGutter, lintKeymap, setDiagnostics, type Diagnostic } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { Compartment, EditorState, type Extension } from "@codemirror/state";
-import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
+import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
@@ -51,20 +51,22 @@ export interface CodeEditorProps {
   maxHeight?: string;
   diagnostics?: readonly Diagnostic[];
   complete?: CompletionSource;
+  /** What to show over a word (a dotted name) of the text; null: nothing. */
+  hover?: (word: string, source: string) => Promise<HTMLElement | null>;
   /** Ctrl+Enter and Ctrl+S. */
   onSubmit?: () => void;
   readOnly?: boolean;
   handle?: Ref<CodeEditorHandle>;
 }
 
-export function CodeEditor({ value, onChange, language, label, minHeight = 200, maxHeight, diagnostics, complete, onSubmit, readOnly = false, handle }: CodeEditorProps) {
+export function CodeEditor({ value, onChange, language, label, minHeight = 200, maxHeight, diagnostics, complete, hover, onSubmit, readOnly = false, handle }: CodeEditorProps) {
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(undefined);
-  const calls = useRef({ onChange, onSubmit, complete });
+  const calls = useRef({ onChange, onSubmit, complete, hover });
   const dark = useComputedColorScheme("light") === "dark";
   const scheme = useRef(new Compartment());
   useEffect(() => {
-    calls.current = { onChange, onSubmit, complete };
+    calls.current = { onChange, onSubmit, complete, hover };
   });
 
   useEffect(() => {
@@ -94,6 +96,14 @@ export function CodeEditor({ value, onChange, language, label, minHeight = 200, 
       language === "yaml"
         ? autocompletion({ override: [(context) => calls.current.complete?.(context) ?? null] })
         : autocompletion(),
+      hoverTooltip(async (view, at) => {
+        const line = view.state.doc.lineAt(at);
+        const before = /[\w.$]*$/.exec(line.text.slice(0, at - line.from))?.[0] ?? "";
+        const after = /^[\w$]*/.exec(line.text.slice(at - line.from))?.[0] ?? "";
+        const word = before + after;
+        const card = word && (await calls.current.hover?.(word, view.state.doc.toString()));
+        return card ? { pos: at - before.length, end: at + after.length, above: true, create: () => ({ dom: card }) } : null;
+      }),
       keymap.of([
         { key: "Mod-Enter", run: submit },
         { key: "Mod-s", run: submit, preventDefault: true },

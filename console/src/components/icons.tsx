@@ -5,6 +5,7 @@ const SHAPES = {
   home: <path d="M4 11.5 12 4l8 7.5M6 10v9h4v-5h4v5h4v-9" />,
   live: <path d="M3 12h4l3-7 4 14 3-7h4" />,
   rules: <path d="M4 6h10M18 6h2M4 12h3M11 12h9M4 18h9M17 18h3M16 4v4M9 10v4M15 16v4" />,
+  definitions: <path d="M9 4c-2 0-3 1-3 3v2c0 2-1 3-2 3 1 0 2 1 2 3v2c0 2 1 3 3 3M15 4c2 0 3 1 3 3v2c0 2 1 3 2 3-1 0-2 1-2 3v2c0 2-1 3-3 3" />,
   events: <path d="M5 5h14v14H5zM5 10h14M10 10v9" />,
   query: <path d="M5 7l4 5-4 5M12 18h7" />,
   dirty: <path d="M12 4 3 19h18L12 4zM12 10v4M12 16.6v.2" />,

@@ -1,8 +1,10 @@
 /** English. Messages are ICU MessageFormat; ids are what they are for, not what they say. */
+import { definitionsEn } from "./definitions.en";
 import { liveEn } from "./live.en";
 import { rulesEn } from "./rules.en";
 
 export const en = {
+  ...definitionsEn,
   ...liveEn,
   ...rulesEn,
   "action.cancel": "Cancel",
@@ -251,7 +253,6 @@ export const en = {
   "rule.versions": "Versions",
   "rules.about": "Events in, filtered and shaped, datasets out. Published changes take effect while the stream runs.",
   "rules.apps": "Apps",
-  "rules.count": "{count, plural, one {# rule} other {# rules}}",
   "rules.empty": "No rules yet",
   "rules.empty.about": "A rule takes events by a condition and writes the columns of a dataset.",
   "rules.failed": "Failed events",

@@ -1,9 +1,11 @@
 /** 简体中文。 */
 import type { en } from "./en";
+import { definitionsZh } from "./definitions.zh";
 import { liveZh } from "./live.zh";
 import { rulesZh } from "./rules.zh";
 
 export const zh: Record<keyof typeof en, string> = {
+  ...definitionsZh,
   ...liveZh,
   ...rulesZh,
   "action.cancel": "取消",
@@ -252,7 +254,6 @@ export const zh: Record<keyof typeof en, string> = {
   "rule.versions": "历史版本",
   "rules.about": "事件经筛选和加工写入数据集。发布即刻生效，不停流。",
   "rules.apps": "应用",
-  "rules.count": "{count} 条规则",
   "rules.empty": "还没有规则",
   "rules.empty.about": "规则按条件选取事件，写入数据集的列。",
   "rules.failed": "失败事件",

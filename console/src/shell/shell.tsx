@@ -2,16 +2,17 @@
 import { ActionIcon, AppShell, Box, Burger, Group, Menu, Stack, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet } from "@tanstack/react-router";
+import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { sessionQuery } from "../api/queries";
 import { Icon, type IconName } from "../components/icons";
 import { keepLanguage, LOCALES, useText, type MessageId } from "../i18n";
 import { endSession } from "../session";
 
-const PAGES: readonly { to: string; label: MessageId; icon: IconName }[] = [
+const PAGES: readonly { to: string; label: MessageId; icon: IconName; /** Other addresses that belong to it. */ also?: readonly string[] }[] = [
   { to: "/", label: "nav.home", icon: "home" },
   { to: "/live", label: "nav.live", icon: "live" },
   { to: "/rules", label: "nav.rules", icon: "rules" },
+  { to: "/functions", label: "nav.definitions", icon: "definitions", also: ["/tables", "/scripts"] },
   { to: "/events", label: "nav.events", icon: "events" },
   { to: "/query", label: "nav.query", icon: "query" },
   { to: "/dirty", label: "nav.dirty", icon: "dirty" },
@@ -20,6 +21,7 @@ const PAGES: readonly { to: string; label: MessageId; icon: IconName }[] = [
 export function Shell() {
   const { t } = useText();
   const [opened, { toggle, close }] = useDisclosure();
+  const { pathname } = useLocation();
   const session = useQuery(sessionQuery).data;
   return (
     <AppShell navbar={{ width: 216, breakpoint: "sm", collapsed: { mobile: !opened } }} header={{ height: { base: 52, sm: 0 } }} padding={0}>
@@ -38,7 +40,7 @@ export function Shell() {
         </Box>
         <Stack component="nav" gap={2} aria-label={t("nav.label")} flex={1}>
           {PAGES.map((page) => (
-            <Link key={page.to} to={page.to} className="tp-nav" activeOptions={{ exact: page.to === "/" }} onClick={close}>
+            <Link key={page.to} to={page.to} className="tp-nav" activeOptions={{ exact: page.to === "/" }} onClick={close} {...(page.also?.some((path) => pathname.startsWith(path)) && { "data-status": "active" })}>
               <Icon name={page.icon} />
               {t(page.label)}
             </Link>

@@ -227,7 +227,8 @@ class RuleSource(Wire):
 class Rule(Wire):
     """A rule. A quarantined one runs nowhere; ``message`` says why.
 
-    ``draft`` is the ETag of its draft, "" where there is none.
+    ``draft`` is the ETag of its draft, "" where there is none. ``canary``: a new version of it runs
+    for a share of the events.
     """
 
     rule: str
@@ -245,6 +246,7 @@ class Rule(Wire):
     cost: int = 0
     uses: tuple[str, ...] = ()
     draft: str = ""
+    canary: bool = False
     number: int = 0
     warnings: tuple[Finding, ...] = ()
     budget: Budget | None = None

@@ -43,6 +43,10 @@ def view(
         sa.select(versions.reason).where(versions.rule == row.rule, versions.version == row.version)
     ).scalar()
     draft = connection.execute(sa.select(drafts.version).where(drafts.rule == row.rule)).scalar()
+    trials = tables.trials.c
+    canary = connection.execute(
+        sa.select(trials.status).where(trials.kind == "canary", trials.rule == row.rule)
+    ).scalar()
     held = msgspec.json.decode(row.definition, type=_Held)
     return rule_wire.Rule(
         rule=row.rule,
@@ -60,6 +64,7 @@ def view(
         cost=held.cost,
         uses=held.uses,
         draft=str(draft) if draft is not None else "",
+        canary=canary == "running",
         number=number,
         warnings=tuple(warnings),
         budget=estimate,

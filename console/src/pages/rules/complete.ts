@@ -2,45 +2,17 @@
 import type { Completion, CompletionContext, CompletionResult } from "@codemirror/autocomplete";
 import type { QueryClient } from "@tanstack/react-query";
 import { appsQuery, datasetsQuery, eventQuery, eventsQuery } from "../../api/queries";
+import { languageQuery } from "../../api/queries-definitions";
 import type { Schemas } from "../../api/client";
 import { localised } from "../../format";
 import type { Locale } from "../../i18n";
-import { appsIn, placeAt, quotedIn } from "./text";
+import { appsIn, itemsIn, placeAt, quotedIn } from "./text";
 
-const KEYS = ["rule", "from", "apps", "env", "where", "select", "set", "keep", "drop", "to", "owner", "tests"];
-const FUNCTIONS = [
-  "abs", "ceil", "coalesce", "concat", "contains", "date", "ends_with", "float", "floor", "int", "is_null", "length",
-  "lower", "max_", "min_", "round", "starts_with", "string", "substr", "trim", "try_", "upper",
-];
-const WORDS = ["and", "or", "not", "in", "if", "else", "True", "False", "None"];
-const BUILT_IN: Readonly<Record<string, string>> = {
-  id: "string",
-  event: "string",
-  "who.user_id": "string",
-  "who.anonymous_id": "string",
-  "who.device_id": "string",
-  "who.session_id": "string",
-  "who.install_id": "string",
-  "when.client": "timestamp",
-  "when.sent": "timestamp",
-  "when.offset_min": "integer",
-  "when.server": "timestamp",
-  "when.at": "timestamp",
-  "where.page": "string",
-  "where.module": "string",
-  "where.referrer": "string",
-  "where.country": "string",
-  "how.platform": "string",
-  "how.os_version": "string",
-  "how.app_version": "string",
-  "how.network": "string",
-  "how.sdk": "string",
-  "how.seq": "integer",
-  "meta.app": "string",
-  "meta.env": "string",
-  "meta.grade": "string",
-  "meta.revision": "integer",
-};
+type LanguageFunction = Schemas["LanguageFunction"];
+
+// What stands for an operator in the language's own list, and what an expression has besides.
+const WORDS = ["and", "or", "not", "in", "if", "else", "is", "for", "True", "False", "None"];
+const OPERATORS = new Set(["and", "or", "not", "in", "if_", "eq", "ne", "lt", "le", "gt", "ge", "add", "sub", "mul", "div", "mod", "neg"]);
 /** How many of a rule's events are asked for their properties. */
 const EVENTS_READ = 12;
 
@@ -75,7 +47,13 @@ export function ruleCompletion(cache: QueryClient, locale: () => Locale) {
 async function optionsAt(place: NonNullable<ReturnType<typeof placeAt>>, source: string, cache: QueryClient, locale: Locale): Promise<Completion[]> {
   switch (place.kind) {
     case "key":
-      return KEYS.map((label) => ({ label, type: "keyword", apply: `${label}: ` }));
+      return (await cache.query(languageQuery)).rule_keys.map((label) => ({ label, type: "keyword", apply: `${label}: ` }));
+    case "action":
+      return (await cache.query(languageQuery)).actions.map((label) => ({ label, type: "keyword", apply: `${label}: ` }));
+    case "script":
+      return (await cache.query(languageQuery)).scripts.map((label) => ({ label, type: "class" }));
+    case "table":
+      return (await cache.query(languageQuery)).tables.map((label) => ({ label, type: "class" }));
     case "app":
       return (await cache.query(appsQuery)).map(({ app, title }) => ({ label: app, detail: title }));
     case "dataset":
@@ -85,17 +63,60 @@ async function optionsAt(place: NonNullable<ReturnType<typeof placeAt>>, source:
       return pages.flatMap((page) => page.items).map(({ event, title, grade }) => ({ label: event, detail: [grade, title].filter(Boolean).join(" "), type: "constant" }));
     }
     case "expression": {
-      const found = new Map<string, Completion>(Object.entries(BUILT_IN).map(([label, detail]) => [label, { label, detail, type: "property" }]));
+      const language = await cache.query(languageQuery);
+      const found = new Map<string, Completion>(language.properties.map(({ path, type }) => [path, { label: path, detail: type, type: "property" }]));
+      const items = itemsIn(source);
+      for (const { item } of items) found.set(item, { label: item, type: "variable" });
       for (const { spec } of await eventsOf(source, cache)) {
         for (const [label, { type, spec: property }] of propertyPaths(spec.properties)) {
           found.set(label, { label, detail: type, type: "property", info: localised(property.title ?? property.description, locale) || undefined });
+          for (const { item, over } of items) {
+            if (over !== label || !property.items?.properties) continue;
+            for (const [below, inner] of propertyPaths({ [item]: property.items.properties })) found.set(below, { label: below, detail: inner.type, type: "property" });
+          }
         }
       }
-      for (const label of FUNCTIONS) found.set(label, { label, type: "function", apply: `${label}(`, boost: -1 });
+      for (const one of language.functions) {
+        if (OPERATORS.has(one.name)) continue;
+        found.set(one.name, { label: one.name, type: "function", detail: one.origin === "built_in" ? one.group : one.origin, apply: `${one.name}(`, boost: -1, info: () => functionCard(one) });
+      }
       for (const label of WORDS) found.set(label, { label, type: "keyword", boost: -2 });
       return [...found.values()];
     }
   }
+}
+
+/** What a function takes, gives and is for, as an element: for completion and for hovering. */
+export function functionCard({ name, doc, signatures, examples, can_fail }: Pick<LanguageFunction, "name" | "doc" | "signatures" | "examples" | "can_fail">): HTMLElement {
+  const card = document.createElement("div");
+  card.className = "tp-card";
+  const add = (tag: string, text: string, kind = "") => {
+    const made = document.createElement(tag);
+    made.textContent = text;
+    made.className = kind;
+    card.append(made);
+  };
+  for (const signature of signatures.slice(0, 4)) add("code", `${name}${signature}`);
+  if (doc) add("p", can_fail ? `${doc} (try_)` : doc);
+  for (const example of examples.slice(0, 3)) add("code", example, "tp-card-example");
+  return card;
+}
+
+/** What hovers over a word of a rule: a function, or a property with its type and meaning. */
+export function ruleHover(cache: QueryClient, locale: () => Locale) {
+  return async (word: string, source: string): Promise<HTMLElement | null> => {
+    try {
+      const language = await cache.query(languageQuery);
+      const known = language.functions.find(({ name }) => name === (language.aliases[word] ?? word));
+      if (known && !OPERATORS.has(known.name)) return functionCard(known);
+      const options = await optionsAt({ kind: "expression", from: 0, path: word }, source, cache, locale());
+      const property = options.find(({ label, type }) => label === word && type === "property");
+      if (!property) return null;
+      return functionCard({ name: word, signatures: [`: ${property.detail ?? ""}`], doc: typeof property.info === "string" ? property.info : "", examples: [], can_fail: false });
+    } catch {
+      return null; // as with completion
+    }
+  };
 }
 
 async function appsOf(source: string, cache: QueryClient): Promise<string[]> {

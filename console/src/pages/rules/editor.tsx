@@ -12,7 +12,7 @@ import { Icon } from "../../components/icons";
 import { ErrorState, Loading, PageHead, Panel } from "../../components/states";
 import { moment } from "../../format";
 import { useText } from "../../i18n";
-import { ruleCompletion } from "./complete";
+import { ruleCompletion, ruleHover } from "./complete";
 import { ConflictDialog } from "./conflict";
 import { Effective } from "./effective";
 import { HistoryTab } from "./history";
@@ -85,6 +85,8 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
   const failedTests = (check.data?.tests ?? []).filter((test) => !test.passed).length;
   const completion = useMemo(() => ruleCompletion(cache, () => locale), [cache, locale]);
 
+  const hover = useMemo(() => ruleHover(cache, () => locale), [cache, locale]);
+
   const name = rule?.rule ?? nameIn(settled);
   const base = rule?.source ?? template;
   const changed = source !== base;
@@ -99,7 +101,7 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
     setNumber(now.number || undefined);
     kept.forget();
     cache.setQueryData(ruleQuery(now.rule).queryKey, now);
-    void cache.invalidateQueries({ queryKey: ["rules"], exact: true });
+    void cache.invalidateQueries({ queryKey: ["rule-list"] });
     void cache.invalidateQueries({ queryKey: ruleVersionsQuery(now.rule).queryKey });
   };
   const publish = useMutation({
@@ -130,7 +132,7 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
     mutationFn: (gone: Rule) => data(api.DELETE("/api/v1/rules/{rule}", { params: { path: { rule: gone.rule }, header: { "If-Match": `"${gone.etag}"` } } })),
     onSuccess: async ({ number: deleted }) => {
       leaving.current = true;
-      await cache.invalidateQueries({ queryKey: ["rules"], exact: true });
+      await cache.invalidateQueries({ queryKey: ["rule-list"] });
       await navigate({ to: "/rules", search: { deleted } });
     },
   });
@@ -248,6 +250,7 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
                   maxHeight="64vh"
                   diagnostics={diagnostics}
                   complete={completion}
+                  hover={hover}
                   onSubmit={submit}
                   readOnly={session?.role === "viewer"}
                   handle={editor}
@@ -272,7 +275,7 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
               </section>
               <Panel flush>
                 <Tabs defaultValue="findings" keepMounted={false}>
-                  <Tabs.List px={8} pt={4}>
+                  <Tabs.List px={4} pt={4} className="tp-side-tabs">
                     <Tabs.Tab value="findings" rightSection={<Counter count={findings.length} colour={errors ? "red" : "yellow"} />}>
                       {t("rule.findings")}
                     </Tabs.Tab>
@@ -382,6 +385,8 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
           mine={source}
           close={() => setConflict(undefined)}
           take={(text) => {
+            // With theirs taken as it is there is nothing left to keep a draft of.
+            if (text === conflict.theirs) void kept.discard().then(kept.forget, () => undefined);
             setRule({ ...rule, source: conflict.theirs, etag: conflict.etag, version: Number(conflict.etag) || rule.version });
             setSource(text);
             setConflict(undefined);

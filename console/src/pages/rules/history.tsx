@@ -34,7 +34,7 @@ export function HistoryTab({ rule, may, use, onRolledBack }: HistoryProps) {
   const shown = versions.data.find((version) => version.version === chosen) ?? versions.data[0];
   const before = versions.data.find((version) => shown && version.version < shown.version);
   return (
-    <div className="tp-split" style={{ gridTemplateColumns: "minmax(260px, 1fr) 3fr" }}>
+    <div className="tp-history">
       <Panel flush title={t("rule.versions")}>
         <Stack gap={0} component="ul" m={0} p={0} style={{ listStyle: "none", maxHeight: "70vh", overflow: "auto" }}>
           {versions.data.map((version) => (

@@ -1,17 +1,22 @@
 /** Rules: which there are and how they stand. */
-import { Badge, Box, Button, Group, Text, TextInput } from "@mantine/core";
+import { Badge, Box, Button, Group, Stack, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useMemo, useState } from "react";
+import { lazy, Suspense, useMemo, useState } from "react";
 import type { Schemas } from "../../api/client";
-import { rulesQuery, sessionQuery, statusQuery } from "../../api/queries";
+import { sessionQuery, statusQuery } from "../../api/queries";
+import { rulesQuery } from "../../api/queries-rules";
 import { DataTable, type Column } from "../../components/data-table";
 import { Icon } from "../../components/icons";
 import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/states";
 import { count, moment } from "../../format";
 import { useText } from "../../i18n";
 import { Effective } from "./effective";
+import { Pages } from "../events";
 import { ruleAccounts } from "../home/model";
+
+const TopRules = lazy(async () => ({ default: (await import("./statistics")).TopRules }));
 
 type Rule = Schemas["Rule"];
 
@@ -19,44 +24,42 @@ export function RulesPage() {
   const { t, locale } = useText();
   const navigate = useNavigate();
   const { deleted } = useSearch({ from: "/rules" });
-  const rules = useQuery({ ...rulesQuery, refetchInterval: 10_000 });
+  const [query, setQuery] = useState("");
+  const [wanted] = useDebouncedValue(query.trim(), 200);
+  const [trail, setTrail] = useState<readonly string[]>([]);
+  const rules = useQuery(rulesQuery(wanted, trail.at(-1) ?? ""));
   const session = useQuery(sessionQuery).data;
   const status = useQuery({ ...statusQuery, refetchInterval: 5_000 }).data;
-  const [query, setQuery] = useState("");
   const failures = useMemo(() => new Map(ruleAccounts(status?.ledger_rules ?? []).map(({ rule, count: failed }) => [rule, failed])), [status]);
   const columns = useMemo<Column<Rule>[]>(
     () => [
       {
         id: "rule",
         header: t("rules.name"),
-        value: (rule) => rule.rule,
         cell: (rule) => (
           <Link className="tp-link" to="/rules/edit/$rule" params={{ rule: rule.rule }} onClick={(click) => click.stopPropagation()}>
             {rule.rule}
           </Link>
         ),
       },
-      { id: "apps", header: t("rules.apps"), value: (rule) => rule.apps.join(), cell: (rule) => (rule.apps.length ? rule.apps.join(", ") : t("live.all_apps")) },
-      { id: "to", header: t("rules.to"), value: (rule) => rule.to, cell: (rule) => <span className="tp-mono">{rule.to}</span> },
-      { id: "owner", header: t("rules.owner"), value: (rule) => rule.owner, cell: (rule) => rule.owner },
+      { id: "apps", header: t("rules.apps"), cell: (rule) => (rule.apps.length ? rule.apps.join(", ") : t("live.all_apps")) },
+      { id: "to", header: t("rules.to"), cell: (rule) => <span className="tp-mono">{rule.to}</span> },
+      { id: "owner", header: t("rules.owner"), cell: (rule) => rule.owner },
       {
         id: "status",
         header: t("rules.status"),
-        value: (rule) => rule.status,
-        cell: (rule) => <RuleStatus status={rule.status} />,
+        cell: (rule) => <RuleState rule={rule} />,
       },
       {
         id: "failures",
         header: t("rules.failed"),
         right: true,
-        value: (rule) => failures.get(rule.rule) ?? 0,
         cell: (rule) => count(failures.get(rule.rule) ?? 0, locale),
       },
-      { id: "version", header: t("rules.version"), right: true, value: (rule) => rule.version, cell: (rule) => rule.version },
+      { id: "version", header: t("rules.version"), right: true, cell: (rule) => rule.version },
       {
         id: "updated",
         header: t("rules.updated"),
-        value: (rule) => rule.updated_at,
         cell: (rule) => (
           <span className="tp-num" title={rule.updated_by}>
             {moment(rule.updated_at, locale, "short")}
@@ -66,10 +69,6 @@ export function RulesPage() {
     ],
     [t, locale, failures],
   );
-  const shown = useMemo(() => {
-    const wanted = query.trim().toLowerCase();
-    return (rules.data ?? []).filter((rule) => !wanted || `${rule.rule} ${rule.to} ${rule.owner} ${rule.apps.join(" ")}`.toLowerCase().includes(wanted));
-  }, [rules.data, query]);
   const make = session && session.role !== "viewer" && (
     <Button leftSection={<Icon name="plus" size={16} />} onClick={() => void navigate({ to: "/rules/new" })}>
       {t("rules.new")}
@@ -87,28 +86,61 @@ export function RulesPage() {
         <Loading />
       ) : rules.isError ? (
         <ErrorState error={rules.error} retry={() => void rules.refetch()} />
-      ) : rules.data.length === 0 ? (
+      ) : rules.data.items.length === 0 && !wanted && trail.length === 0 ? (
         <Panel>
           <Empty title={t("rules.empty")} action={make}>
             {t("rules.empty.about")}
           </Empty>
         </Panel>
       ) : (
-        <Panel flush>
-          <Group px={16} py={12} justify="space-between">
-            <TextInput aria-label={t("rules.search")} placeholder={t("rules.search")} leftSection={<Icon name="search" size={16} />} value={query} onChange={(change) => setQuery(change.currentTarget.value)} w={280} />
-            <Text fz="sm" c="dimmed">
-              {t("rules.count", { count: shown.length })}
-            </Text>
-          </Group>
-          {shown.length === 0 ? (
-            <Empty title={t("rules.none_found")} />
-          ) : (
-            <DataTable label={t("rules.title")} columns={columns} rows={shown} rowKey={(rule) => rule.rule} open={(rule) => void navigate({ to: "/rules/edit/$rule", params: { rule: rule.rule } })} />
-          )}
-        </Panel>
+        <Stack gap="md">
+          <Panel flush>
+            <Group px={16} py={12}>
+              <TextInput
+                aria-label={t("rules.search")}
+                placeholder={t("rules.search")}
+                leftSection={<Icon name="search" size={16} />}
+                value={query}
+                onChange={(change) => {
+                  setQuery(change.currentTarget.value);
+                  setTrail([]);
+                }}
+                w={280}
+              />
+            </Group>
+            {rules.data.items.length === 0 ? (
+              <Empty title={t("rules.none_found")} />
+            ) : (
+              <DataTable label={t("rules.title")} columns={columns} rows={rules.data.items} rowKey={(rule) => rule.rule} open={(rule) => void navigate({ to: "/rules/edit/$rule", params: { rule: rule.rule } })} />
+            )}
+            <Pages trail={trail} next={rules.data.next} go={setTrail} />
+          </Panel>
+          <Suspense fallback={<Loading rows={4} />}>
+            <TopRules />
+          </Suspense>
+        </Stack>
       )}
     </>
+  );
+}
+
+/** How a rule stands, and what is under way besides: a draft, a canary. */
+function RuleState({ rule }: { rule: Rule }) {
+  const { t } = useText();
+  return (
+    <Group gap={6} wrap="nowrap">
+      <RuleStatus status={rule.status} />
+      {rule.canary && (
+        <Badge variant="outline" color="orange" c="var(--mantine-color-text)" miw="max-content">
+          {t("rules.status.canary")}
+        </Badge>
+      )}
+      {rule.draft && (
+        <Badge variant="outline" color="gray" c="var(--mantine-color-text)" miw="max-content">
+          {t("rules.status.draft")}
+        </Badge>
+      )}
+    </Group>
   );
 }
 

@@ -14,9 +14,9 @@ import { eventsIn } from "./text";
 type Check = Schemas["RuleCheck"];
 type GoTo = (line: number, column: number) => void;
 
-export function FindingsPanel({ check, findings, goTo }: { check: Check | undefined; findings: readonly Finding[]; goTo: GoTo }) {
+export function FindingsPanel({ check, findings, goTo, none }: { check: object | undefined; findings: readonly Finding[]; goTo: GoTo; /** What to say when there is nothing to find. */ none?: string }) {
   const { t } = useText();
-  if (findings.length === 0) return <Empty title={check ? t("rule.findings.none") : t("rule.check.checking")}>{check ? t("rule.findings.none.about") : ""}</Empty>;
+  if (findings.length === 0) return <Empty title={check ? t("rule.findings.none") : t("rule.check.checking")}>{check ? (none ?? t("rule.findings.none.about")) : ""}</Empty>;
   return (
     <Stack gap={0} component="ul" m={0} p={0} style={{ listStyle: "none" }}>
       {findings.map((finding, index) => (
@@ -193,7 +193,7 @@ export function ExplainPanel({ source }: { source: string }) {
         />
       )}
       {failures.length > 0 && <Facts title={t("rule.explain.failures")} rows={failures.map((one) => [one.place, one.text, `${one.codes.join(", ")}${one.caught ? ` (${t("rule.explain.caught")})` : ""}`])} />}
-      {terms.length > 0 && <Facts title={t("rule.explain.cost")} rows={terms.map((term) => Object.values(term).map(String))} />}
+      {terms.length > 0 && <Facts title={t("rule.explain.cost")} rows={terms.map((term) => [String(term.units), term.text, term.why])} />}
       {notes.length > 0 && (
         <List size="sm">
           {notes.map((note) => (
@@ -217,27 +217,26 @@ export function ExplainPanel({ source }: { source: string }) {
   );
 }
 
+/** Rows of place, text and what is to be said of it, narrow enough for a panel at the side. */
 function Facts({ title, rows }: { title: string; rows: readonly (readonly string[])[] }) {
   return (
     <div>
       <Text fz="sm" fw={650}>
         {title}
       </Text>
-      <div className="tp-scroll" role="region" aria-label={title} tabIndex={0}>
-        <table className="tp-table">
-          <tbody>
-            {rows.map((row, index) => (
-              <tr key={index}>
-                {row.map((cell, column) => (
-                  <td key={column} className="tp-mono">
-                    {cell}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Stack gap={6} component="ul" m={0} p={0} pt={4} style={{ listStyle: "none" }}>
+        {rows.map(([first, text, last], index) => (
+          <li key={index}>
+            <Text fz="xs" c="dimmed">
+              {first}
+              {last && ` · ${last}`}
+            </Text>
+            <span className="tp-mono" style={{ overflowWrap: "anywhere" }}>
+              {text}
+            </span>
+          </li>
+        ))}
+      </Stack>
     </div>
   );
 }

@@ -68,7 +68,7 @@ function ShadowPanel({ rule, source, changed, may }: Draft) {
         {!running && may && (
           <Group align="flex-end" gap="sm">
             <NumberInput size="sm" w={110} label={t("shadow.minutes")} min={1} max={1_440} value={minutes} onChange={(value) => setMinutes(Number(value) || 1)} />
-            <NumberInput size="sm" w={160} label={t("shadow.rate")} min={0.01} max={100} value={rate} onChange={(value) => setRate(Number(value) || 1)} />
+            <NumberInput size="sm" w={190} label={t("shadow.rate")} min={0.01} max={100} value={rate} onChange={(value) => setRate(Number(value) || 1)} />
             <Button disabled={!changed} loading={start.isPending} onClick={() => start.mutate()}>
               {t("shadow.start")}
             </Button>

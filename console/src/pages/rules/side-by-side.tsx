@@ -19,7 +19,7 @@ export function SideBySide({ left, right }: { left: { title: string; text: strin
   }, [left.title, left.text, right.title, right.text]);
   return (
     <div>
-      <SimpleGrid cols={2} mb={6}>
+      <SimpleGrid cols={2} mb={6} spacing={0}>
         <Text fz="sm" fw={600}>
           {left.title}
         </Text>

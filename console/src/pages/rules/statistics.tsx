@@ -79,7 +79,7 @@ function Charts({ statistics }: { statistics: Statistics }) {
     [t("stats.output"), count(totals.output, locale)],
     [t("stats.failed"), count(totals.failed, locale)],
     [t("stats.error_rate"), percent(statistics.error_rate, locale)],
-    [t("stats.cost"), statistics.p50_ns === null ? "–" : `${nanoseconds(statistics.p50_ns, locale)} p50`],
+    [t("stats.cost"), totals.matched + totals.failed === 0 ? "–" : statistics.p50_ns ? `${nanoseconds(statistics.p50_ns, locale)} p50` : nanoseconds(totals.ns / (totals.matched + totals.failed), locale)],
     [t("stats.time"), duration(totals.ns / 1e6, locale)],
   ] as const;
   return (

@@ -48,6 +48,9 @@ export function quotedIn(source: string): string[] {
 
 export type Place =
   | { kind: "key"; from: number }
+  | { kind: "action"; from: number }
+  | { kind: "script"; from: number }
+  | { kind: "table"; from: number }
   | { kind: "app"; from: number }
   | { kind: "dataset"; from: number }
   | { kind: "event"; from: number }
@@ -61,12 +64,25 @@ export function placeAt(source: string, position: number): Place {
   const back = (pattern: RegExp): number => position - (pattern.exec(before)?.[0].length ?? 0);
   if (/^\s*#/.test(before)) return undefined;
   if (/^[a-z]*$/.test(before)) return { kind: "key", from: start };
+  if (/^\s*-\s+[a-z]*$/.test(before) && underDo(source.slice(0, start))) return { kind: "action", from: back(/[a-z]*$/) };
+  if (/^(?:\s*-\s+)?script:\s*[\w.$-]*$/.test(before)) return { kind: "script", from: back(/[\w.$-]*$/) };
+  if (/\blookup\(\s*["'][\w.$-]*$/.test(before)) return { kind: "table", from: back(/[\w.$-]*$/) };
   if (/^to:\s*[\w.$-]*$/.test(before)) return { kind: "dataset", from: back(/[\w.$-]*$/) };
   if (/^apps:\s*\[?[^\]]*$/.test(before)) return { kind: "app", from: back(/[\w.$-]*$/) };
   if (/\bevent\s*(?:==|!=|(?:not\s+)?in\s*\(?)[^)&|]*["'][\w$.-]*$/.test(before) || /\bevent:\s*[\w$.-]*$/.test(before)) return { kind: "event", from: back(/[\w$.-]*$/) };
   const path = /[\p{L}_][\p{L}\p{N}_.$]*$/u.exec(before)?.[0];
   if (path !== undefined) return { kind: "expression", from: position - path.length, path };
   return undefined;
+}
+
+/** Whether the next line would stand in the list of actions. */
+const underDo = (before: string): boolean => [...before.matchAll(/^([a-z_]+):/gm)].at(-1)?.[1] === "do";
+
+/** What the items of arrays are called after an explode or in a comprehension, and which arrays. */
+export function itemsIn(source: string): { item: string; over: string }[] {
+  const exploded = [...source.matchAll(/\bover:\s*([\w.$]+)(?:\s*,\s*as:\s*|\s*\n\s*as:\s*)?([\w]+)?/g)].map(([, over = "", item]) => ({ item: item ?? "item", over }));
+  const each = [...source.matchAll(/\bfor\s+(\w+)\s+in\s+([\w.$]+)/g)].map(([, item = "", over = ""]) => ({ item, over }));
+  return [...exploded, ...each];
 }
 
 /** The rule's name in its text. */

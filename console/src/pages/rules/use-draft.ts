@@ -28,7 +28,7 @@ export function useDraft({ rule, source, base, baseVersion, etag: first, enabled
   const [state, setState] = useState<DraftState>(first === "0" ? "none" : "saved");
   const [conflict, setConflict] = useState<Conflict>();
   const etag = useRef(first);
-  const saved = useRef<string>(undefined);
+  const saved = useRef(first === "0" ? undefined : source);
 
   useEffect(() => {
     if (!enabled || !rule || settled === saved.current || (settled === base && etag.current === "0")) return undefined;
