@@ -16,6 +16,7 @@ import structlog
 from trackplane.engine.access import AccessPath
 from trackplane.engine.demand import Demand, demand_for, reads_of
 from trackplane.engine.generate import Runner
+from trackplane.engine.kept import KeptRules
 from trackplane.errors import TrackplaneError
 from trackplane.rules.ir import Rule
 from trackplane.rules.library.environment import NOTHING, Environment
@@ -46,12 +47,12 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Chunk:
-    """A few rules as they stand, decoded: what is compiled at once."""
+    """A few rules: what is compiled at once."""
 
-    __slots__ = ("reads", "rules", "runners")
+    __slots__ = ("kept", "reads", "runners")
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules = tuple(rules)
+        self.kept = KeptRules(rules)
         self.reads = reads_of(rules)
         self.runners: dict[int, tuple[Demand, Runner]] = {}  # by the demand's identity
 
@@ -59,7 +60,7 @@ class Chunk:
         """Return the rules compiled for a demand."""
         found = self.runners.get(id(demand))
         if found is None:
-            found = self.runners[id(demand)] = demand, Runner(self.rules, demand, environment)
+            found = self.runners[id(demand)] = demand, Runner(self.kept, demand, environment)
         return found[1]
 
 
@@ -80,12 +81,18 @@ class Bucket:
         Raises:
             GenerateError: one has something that this engine cannot run.
         """
-        self.rules = tuple(rule for chunk in chunks for rule in chunk.rules)
+        self.names = tuple(name for chunk in chunks for name in chunk.kept.names)
+        self._kept = tuple(chunk.kept for chunk in chunks)
         self.reads = tuple(reads)
         self.environment = environment
         looked_up = frozenset((path.path(), False) for path in reads)
         self.demand = demand_for(looked_up.union(*(chunk.reads for chunk in chunks)))
         self.runners = [chunk.runner(self.demand, environment) for chunk in chunks]
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Return the rules, decoded anew."""
+        return tuple(rule for kept in self._kept for rule in kept.decoded())
 
 
 def compiled_alone(rule: Rule, environment: Environment) -> Bucket:

@@ -154,8 +154,8 @@ class Engine:
 def _share(tried: Mapping[int, _Tried], read: Counter[str], spent_ns: Counter[str]) -> None:
     """Add what buckets' rules were tried on, and their equal shares of the time."""
     for each in tried.values():
-        share = each.ns // max(len(each.bucket.rules), 1)
-        for rule in each.bucket.rules:
-            read[rule.name] += each.size
+        share = each.ns // max(len(each.bucket.names), 1)
+        for name in each.bucket.names:
+            read[name] += each.size
             if share:
-                spent_ns[rule.name] += share
+                spent_ns[name] += share

@@ -18,6 +18,7 @@ from trackplane.engine.demand import Demand, Mode, demand_of
 from trackplane.engine.directory import Directory
 from trackplane.engine.expressions import Expressions
 from trackplane.engine.guards import Guarded, Guards
+from trackplane.engine.kept import KeptRules
 from trackplane.engine.outputs import Batch
 from trackplane.engine.pipeline import Pipeline
 from trackplane.engine.source import GenerateError, Source, compiled
@@ -34,14 +35,14 @@ class Runner:
     """Some rules, compiled: a function for each mode of events, made when it is first needed."""
 
     def __init__(
-        self, rules: Sequence[Rule], demand: Demand, environment: Environment = NOTHING
+        self, rules: KeptRules, demand: Demand, environment: Environment = NOTHING
     ) -> None:
         """Compile the rules for the most usual mode.
 
         Raises:
             GenerateError: a rule has something that this engine cannot run.
         """
-        self._rules = tuple(rules)
+        self._kept = rules
         self._demand = demand
         self._environment = environment
         self._functions: dict[Mode, Callable[[Directory, Batch], Run]] = {}
@@ -53,7 +54,7 @@ class Runner:
         return function(batch.directory, batch)
 
     def _function(self, mode: Mode) -> Callable[[Directory, Batch], Run]:
-        text, constants = _generate(self._rules, self._demand, mode, self._environment)
+        text, constants = _generate(self._kept.decoded(), self._demand, mode, self._environment)
         function = self._functions[mode] = compiled(text, constants, _GLOBALS)
         return function
 

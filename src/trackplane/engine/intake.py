@@ -162,7 +162,7 @@ class Intake:
     def _unreadable(self, place: Place, number: int, text: str) -> None:
         """Report an event that cannot be decoded for rules that it might have concerned."""
         self._fail(place.bucket, number, text)
-        left = _MOST_REPORTED - len(place.bucket.rules)
+        left = _MOST_REPORTED - len(place.bucket.names)
         for node, event in place.nodes:
             names = tuple(name for name, _ in zip(node.members, range(max(left, 0)), strict=False))
             bucket = (
@@ -170,11 +170,11 @@ class Intake:
             )
             if bucket is not None:
                 self._fail(bucket, number, text)
-                left -= len(bucket.rules)
+                left -= len(bucket.names)
 
     def _fail(self, bucket: Bucket, number: int, text: str) -> None:
-        for rule in bucket.rules:
-            self._outputs.fail(rule.name, UNREADABLE, text, self.directory, number)
+        for name in bucket.names:
+            self._outputs.fail(name, UNREADABLE, text, self.directory, number)
 
     def _candidates(self, frame: Frame) -> Numbers | None:
         """Return the number of each event's place, -1 where nothing is tried; None if nowhere."""

@@ -463,7 +463,7 @@ class Ruleset:
             return Chunk([decode_rule(unpack(body)) for body in bodies])
 
         chunks = [self._compiled.chunk(b, lambda b=b: made(b)) for b in slices(key[0])]  # type: ignore[misc]
-        rules = [rule for chunk in chunks for rule in chunk.rules]
+        rules = [rule for chunk in chunks for rule in chunk.kept.decoded()]
         return Bucket(chunks, key[1], _narrowed(self.environment, rules))
 
     def verify(self, names: Iterable[str]) -> dict[str, str]:

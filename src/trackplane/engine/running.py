@@ -16,6 +16,7 @@ from trackplane.engine.bucket import Bucket
 from trackplane.engine.decoding import Decoded
 from trackplane.engine.demand import Mode
 from trackplane.engine.generate import Run, Runner
+from trackplane.engine.kept import KeptRules
 from trackplane.engine.outputs import INTERNAL, Batch, Outputs
 from trackplane.rules.ir import Rule
 
@@ -146,7 +147,7 @@ class Running:
         place = work.decoded.numbers.index(number)
         bucket = functions.buckets[work.owners[place]]
         _log.exception("rule_defect", ruleset=self._outputs.number)
-        self._batch.forget({rule.name for rule in bucket.rules}, number)
+        self._batch.forget(set(bucket.names), number)
         for rule in bucket.rules:
             try:
                 run = self._alone_of(bucket, rule).bind(work.mode, self._batch)
@@ -158,7 +159,7 @@ class Running:
     def _alone_of(self, bucket: Bucket, rule: Rule) -> Runner:
         key = (id(bucket), rule.name)
         if key not in self._alone:
-            self._alone[key] = Runner([rule], bucket.demand, bucket.environment)
+            self._alone[key] = Runner(KeptRules([rule]), bucket.demand, bucket.environment)
         return self._alone[key]
 
 

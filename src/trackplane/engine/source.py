@@ -186,7 +186,17 @@ def compiled(
 
 def _code_of(text: str) -> CodeType:
     module = compile(text, "<rules>", "exec")
-    return next(part for part in module.co_consts if isinstance(part, CodeType))
+    return _bare(next(part for part in module.co_consts if isinstance(part, CodeType)))
+
+
+def _bare(code: CodeType) -> CodeType:
+    """Return code with a table that names one line for all of it: a third less to hold."""
+    inner = (_bare(part) if isinstance(part, CodeType) else part for part in code.co_consts)
+    units = len(code.co_code) // 2
+    # PEP 626's table as of 3.11: each entry has up to eight units; kind 13 has a line and no columns.
+    entries = [min(8, units - start) for start in range(0, units, 8)]
+    table = b"".join(bytes((0x80 | 13 << 3 | size - 1, 0)) for size in entries)
+    return code.replace(co_linetable=table, co_consts=tuple(inner))
 
 
 def _with_constants(code: CodeType, values: Mapping[str, Any]) -> CodeType:
