@@ -96,9 +96,9 @@ class Directory:
         return self.frames[index].header_bytes(upload - self.upload_starts[index])
 
     def cut(self, numbers: _Numbers) -> list[bytes]:
-        """Return the bytes of some events."""
+        """Return some events as slices of their frames: bytes-like, not copied."""
         frames = np.searchsorted(self.starts, numbers, side="right") - 1
-        blocks = [bytes(frame.events) for frame in self.frames]
+        blocks = [frame.events for frame in self.frames]
         starts, sizes = self.offset[numbers].tolist(), self.length[numbers].tolist()
         return [
             blocks[frame][start : start + size]
@@ -165,7 +165,7 @@ class Directory:
         return self._joined([frame.offset for frame in self.frames])
 
     def size(self, numbers: _Numbers) -> int:
-        """Return the bytes of some events."""
+        """Return some events as slices of their frames: bytes-like, not copied."""
         return int(self.length[numbers].sum())
 
     # --- lists, for generated code ----------------------------------------------------------------
