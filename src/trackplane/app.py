@@ -388,6 +388,7 @@ class Application:
                 lake=self.settings.lake,
                 clock=wall_clock,
                 engine=lambda: Engine(clock=time.perf_counter_ns),
+                environment=environment,
                 scripts=scripts,
             )
         )

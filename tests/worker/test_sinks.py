@@ -16,6 +16,7 @@ from trackplane.lake.settings import RawStoreSettings
 from trackplane.queue import TopicSpec
 from trackplane.queue.disk import DiskQueue
 from trackplane.rules import ir
+from trackplane.rules.library.environment import NOTHING
 from trackplane.scripts.pool import ScriptPool
 from trackplane.secret_files import SecretFolder
 from trackplane.sinks import RowsRefusedError, Sink, SinkError, SinkPlugin
@@ -78,6 +79,7 @@ class Platform:
             lake=RawStoreSettings(),
             clock=clock,
             engine=Engine,
+            environment=NOTHING,
             scripts=Scripts(ScriptPool(clock=clock)),
         )
         self.sinks = SinkConsumers(self.around)

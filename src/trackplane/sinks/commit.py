@@ -123,7 +123,9 @@ class SinkCommitter(TableCommitter):
         for partition in partitions:
             self._rows.pop(partition, None)
         self._sink.release(partitions)
-        if not any(self._rows.values()):
+        # Others' rows that were delivered wait for their commit: what is read before it would be
+        # delivered under the same key.
+        if not self._rows:
             self._in_a_row = 0
         super().drop(partitions)
 
@@ -147,7 +149,9 @@ class SinkCommitter(TableCommitter):
         if self._in_a_row:
             _log.info("sink_takes_rows_again", dataset=self._dataset.name)
             self._in_a_row, self._error, self._since = 0, "", self._clock()
-        return super().flush(datasets, ruleset)
+        result = super().flush(datasets, ruleset)
+        self._rows.clear()
+        return result
 
     def _deliver(self, delivery: Delivery) -> bool:
         try:

@@ -24,7 +24,7 @@ from trackplane.lake.manifest import Manifest
 from trackplane.lake.settings import RawStoreSettings
 from trackplane.queue import Queue
 from trackplane.rules.ir import Dataset, decode_dataset
-from trackplane.rules.library.environment import NOTHING, Environment
+from trackplane.rules.library.environment import Environment
 from trackplane.sinks import Partition, Sink, SinkContext
 from trackplane.sinks.commit import DeadLetters, SinkCommitter, SinkStatistics
 from trackplane.sinks.plugins import Plugins, plugin_of
@@ -52,7 +52,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     lake: RawStoreSettings
     clock: Callable[[], int]
     engine: Callable[[], Engine]
-    environment: Environment = NOTHING
+    environment: Environment
     scripts: Scripts
 
 
