@@ -83,7 +83,7 @@ lint: .cache/python.stamp .cache/node.stamp ## ruff, mypy, layers, tsc, eslint, 
 format: .cache/python.stamp ## Format the Python code
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-bench: .cache/python.stamp ## Run every benchmark; results go to docs/benchmarks.json and .md
+bench: .cache/python.stamp ## Run every benchmark beside its peers (Java, Go and Rust ones need those tools); results go to docs/benchmarks
 	@$(PY) -m benchmarks
 
 faults: .cache/python.stamp ## The fault suites at ten times their size
