@@ -265,7 +265,7 @@ class Fuzz:
         assert failed == failures, ("DuckDB", failed, failures)
 
 
-def hold(sound: bool, said: object) -> None:
+def hold(sound: object, said: object) -> None:
     """Fail where something does not hold."""
     assert sound, said
 

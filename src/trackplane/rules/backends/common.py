@@ -42,6 +42,7 @@ class Dialect(ABC):
     """One database's SQL: literals, stored events, JSON, functions."""
 
     functions: ClassVar[Mapping[str, Compiled]]
+    suffix: ClassVar[str] = ""  # what ends a query
 
     @abstractmethod
     def literal(self, value: str | float | None, kind: str) -> str:
@@ -70,6 +71,10 @@ class Dialect(ABC):
     @abstractmethod
     def row(self) -> Mapping[str, str]:
         """Return the columns ``id event app env server at weight`` of a stored event."""
+
+    def inexact(self) -> str:
+        """Say of which events the database does not read what rules read so far as it is ("": none)."""
+        return ""
 
     def sample(self, compiler: Compiler, key: str, rate: float) -> str:
         """Return whether a sample lets a key pass."""
@@ -110,7 +115,7 @@ class Compiler:
             made = ", ".join(f"{text} AS {name}" for text, name in level.items())
             sql = f"(SELECT *, {made} FROM {sql})"  # noqa: S608 - all parts are ours
         shown = ", ".join(f"{text} AS {name}" for name, text in columns.items())
-        return f"SELECT {shown} FROM {sql} WHERE {where}"  # noqa: S608
+        return f"SELECT {shown} FROM {sql} WHERE {where}{self.dialect.suffix}"  # noqa: S608
 
     # --- expressions
 

@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from trackplane.rules import ir
-from trackplane.rules.backends.common import NONE, NULL, Compiler, Dialect, Value, text_literal
-from trackplane.rules.backends.query import Query, Refused
+from trackplane.rules.backends.common import NONE, NULL, Compiler, Dialect, Value
+from trackplane.rules.backends.query import INEXACT, Query, Refused
 from trackplane.rules.ir import Call, Each, Expression, Literal, Path
 
 _EVENT_ID: Final = ("", ("id",))
@@ -31,7 +31,7 @@ class _Pipeline:
         self._compiler = Compiler(dialect)
         self._set: dict[tuple[str, str], Expression | None] = {}
         self._states: list[tuple[str, str]] = []  # condition, state
-        self._target = text_literal(rule.target)
+        self._target = dialect.literal(rule.target, "string")
         self._weight = dialect.row()["weight"]
         self._columns: list[tuple[str, Value, str]] = []
 
@@ -40,6 +40,9 @@ class _Pipeline:
             self._only(self._value(self._rule.where))
         for action in self._rule.actions:
             self._action(action)
+        inexact = self._dialect.inexact()
+        if inexact:
+            self._states.insert(0, (self._compiler.let(inexact), f"'{INEXACT}'"))
         cases = " ".join(f"WHEN {condition} THEN {state}" for condition, state in self._states)
         state = self._compiler.let(f"CASE {cases} END") if cases else NULL
         row = self._dialect.row()
@@ -56,13 +59,19 @@ class _Pipeline:
 
     def _filtered(self, source: str) -> str:
         rule, row = self._rule, self._dialect.row()
-        conditions = [f"{row['env']} IN ({_list(rule.envs)})"]
+        conditions = [f"{row['env']} IN ({self._list(rule.envs)})"]
         if rule.apps:
-            conditions.append(f"{row['app']} IN ({_list(rule.apps)})")
+            conditions.append(f"{row['app']} IN ({self._list(rule.apps)})")
         if rule.events is not None:
-            names = _list(rule.events) if rule.events else NULL
+            names = self._list(rule.events) if rule.events else NULL
             conditions.append(f"{row['event']} IN ({names})")
         return f"(SELECT * FROM {source} WHERE {' AND '.join(conditions)})"  # noqa: S608
+
+    def _text(self, text: str) -> str:
+        return self._dialect.literal(text, "string")
+
+    def _list(self, names: tuple[str, ...]) -> str:
+        return ", ".join(map(self._text, names))
 
     # --- actions
 
@@ -92,10 +101,9 @@ class _Pipeline:
                 value = self._value(by)
                 self._fails(value)
                 cases = " ".join(
-                    f"WHEN {text_literal(name)} THEN {text_literal(target)}"
-                    for name, target in targets
+                    f"WHEN {self._text(name)} THEN {self._text(target)}" for name, target in targets
                 )
-                own = text_literal(self._rule.target)
+                own = self._text(self._rule.target)
                 self._target = f"CASE {value.value} {cases} ELSE {own} END"
             case ir.Select(columns=columns):
                 for column in columns:
@@ -180,12 +188,10 @@ _REASONS: Final = {
 }
 
 
-def _list(names: tuple[str, ...]) -> str:
-    return ", ".join(map(text_literal, names))
-
-
 def compile_expressions(expressions: Sequence[Expression], dialect: Dialect, source: str) -> str:
     """Return a query with a value ``v0``, ``v1``, … and an error ``e0``, … for each expression.
+
+    Where the last column, ``inexact``, is TRUE, they say nothing.
 
     Raises:
         Refused: the database cannot say one of them exactly.
@@ -196,4 +202,5 @@ def compile_expressions(expressions: Sequence[Expression], dialect: Dialect, sou
         value, error = compiler.value(expression)
         shown[f"v{index}"] = dialect.output(value, expression.type.kind)
         shown[f"e{index}"] = error
+    shown["inexact"] = dialect.inexact() or "FALSE"
     return compiler.select(source, shown, "TRUE")

@@ -11,6 +11,10 @@ from trackplane.errors import InputError
 # Beside a query's own columns, in this order: which row it is, what became of it.
 ROW_COLUMNS: Final = ("id", "event", "app", "env", "server", "at", "weight", "target", "failure")
 
+INEXACT: Final = (
+    "inexact"  # in ``failure``: this database does not read the event's numbers as they are
+)
+
 
 class Refused(InputError):  # noqa: N818 - the word of the language: a back end refuses by name
     """A back end cannot say exactly what a rule, an expression or a function does."""
