@@ -26,6 +26,7 @@ await withBrowser(async (driver) => {
   for (const [path, text] of [
     ["/live", "Nothing has come since you opened this page"],
     ["/rules", "No rules yet"],
+    ["/functions", "No functions yet"],
     ["/events", "This app has no plan yet"],
     ["/query", "Run a query to see rows"],
     ["/dirty", "Nothing is dirty"],

@@ -27,6 +27,18 @@ export const explainQuery = (source: string) =>
     placeholderData: (before) => before,
   });
 
+/** A rule's text as the builder's JSON. One that is the builder's own but written as YAML goes by Python. */
+export const formatQuery = (source: string) =>
+  queryOptions({
+    queryKey: ["rules", "format", source],
+    queryFn: async ({ signal }) => {
+      const print = async (text: string, front_end: Schemas["RuleFormat"]["front_end"]) => (await data(api.POST("/api/v1/rules/format", { body: { source: text, front_end }, signal }))).text;
+      return print(/^builder:/m.test(source) ? await print(source, "python") : source, "builder");
+    },
+    gcTime: 30_000,
+    retry: false,
+  });
+
 export interface PreviewOf {
   source: string;
   app: string;

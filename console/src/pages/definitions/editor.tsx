@@ -183,7 +183,7 @@ function Editor({ kind, definition: first }: { kind: Kind; definition?: Definiti
                 )}
                 {definition && kind === "scripts" && (
                   <>
-                    <ScriptLimits limits={definition.definition.limits} />
+                    <ScriptLimits definition={definition.definition} />
                     <ScriptAtWork name={definition.name} />
                   </>
                 )}

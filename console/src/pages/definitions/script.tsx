@@ -9,9 +9,12 @@ import { scriptsOf, totalsOf } from "./script-model";
 
 const COLOURS = { closed: "teal", half_open: "orange", open: "red" } as const;
 
-export function ScriptLimits({ limits }: { limits: unknown }) {
+// A definition as it travels leaves out what is as usual (rules/ir.py: ScriptText).
+const LIMITS = { wall_ms: 2_000, cpu_ms: 1_000, memory_mb: 128 } as const;
+
+export function ScriptLimits({ definition }: { definition: Readonly<Record<string, unknown>> }) {
   const { t } = useText();
-  const given = limits !== null && typeof limits === "object" ? Object.entries(limits) : [];
+  const given = Object.entries(LIMITS).map(([name, usual]) => [name, definition[name] ?? usual] as const);
   return (
     <Panel title={t("defs.limits")}>
       <table className="tp-table">

@@ -86,6 +86,23 @@ async function optionsAt(place: NonNullable<ReturnType<typeof placeAt>>, source:
   }
 }
 
+/** A property that a rule can name: its type, and the values it may have where the plan says so. */
+export interface KnownPath {
+  type: string;
+  values: readonly string[];
+}
+
+/** The properties of the events a rule names, and those that every event has. */
+export async function pathsOf(source: string, cache: QueryClient): Promise<Map<string, KnownPath>> {
+  const found = new Map<string, KnownPath>((await cache.query(languageQuery)).properties.map(({ path, type }) => [path, { type, values: [] }]));
+  const planned = await Promise.all((await appsOf(source, cache)).map((app) => cache.query(eventsQuery(app, "", "", 1000))));
+  found.set("event", { type: "string", values: [...new Set(planned.flatMap((page) => page.items.map(({ event }) => event)))] });
+  for (const { spec } of await eventsOf(source, cache)) {
+    for (const [path, { type, spec: property }] of propertyPaths(spec.properties)) found.set(path, { type, values: (property.enum ?? []).filter((value) => value !== null).map(String) });
+  }
+  return found;
+}
+
 /** What a function takes, gives and is for, as an element: for completion and for hovering. */
 export function functionCard({ name, doc, signatures, examples, can_fail }: Pick<LanguageFunction, "name" | "doc" | "signatures" | "examples" | "can_fail">): HTMLElement {
   const card = document.createElement("div");

@@ -24,6 +24,7 @@ import { isTab, type Tab } from "./tabs";
 import { appsIn, diagnosticsOf, nameIn, NEW_RULE } from "./text";
 import { useDraft } from "./use-draft";
 
+const BuilderTab = lazy(async () => ({ default: (await import("./builder")).BuilderTab }));
 const StatisticsTab = lazy(async () => ({ default: (await import("./statistics")).StatisticsTab }));
 
 type Rule = Schemas["Rule"];
@@ -53,7 +54,7 @@ export function RulePage() {
 }
 
 const publishedKey = (rule: string): string[] => ["published", rule];
-const TABS: readonly Tab[] = ["edit", "shadow", "statistics", "history"];
+const TABS: readonly Tab[] = ["edit", "builder", "shadow", "statistics", "history"];
 
 function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined; template?: string; draft: Draft | null }) {
   const { t, locale } = useText();
@@ -161,6 +162,69 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
   const refused = publish.error instanceof ApiError && !publish.error.conflict && !(publish.error.findings.length > 0 && errors > 0) ? publish.error : undefined;
   const show = (next: Tab) =>
     void navigate(rule ? { to: "/rules/edit/$rule", params: { rule: rule.rule }, search: { tab: next === "edit" ? undefined : next }, replace: true } : { to: "/rules/new", search: { tab: next === "edit" ? undefined : next }, replace: true });
+  const goTo = (line: number, column: number) => {
+    if (tab === "edit") editor.current?.goTo(line, column);
+    else show("edit");
+  };
+  const standing = (
+                <Group px={14} py={8} justify="space-between" style={{ borderTop: "1px solid var(--tp-border)" }}>
+                  <Group gap={8} role="status" data-testid="check">
+                    <span className="tp-dot" style={{ background: `var(--mantine-color-${current ? (current.ok ? "teal" : "red") : "gray"}-6)` }} />
+                    <Text fz="sm" fw={500}>
+                      {check.isError
+                        ? t("rule.check.unavailable")
+                        : !current
+                          ? t("rule.check.checking")
+                          : current.ok
+                            ? t("rule.check.ok")
+                            : t("rule.check.errors", { count: errors + failedTests })}
+                    </Text>
+                  </Group>
+                  <Text fz="xs" c={kept.state === "failed" ? "var(--mantine-color-error)" : "dimmed"} data-testid="draft">
+                    {kept.state === "saving" ? t("rule.draft.saving") : kept.state === "saved" ? t("rule.draft.saved") : kept.state === "failed" ? t("rule.draft.failed") : t("rule.keys")}
+                  </Text>
+                </Group>
+  );
+  const side = (
+              <Panel flush>
+                <Tabs defaultValue="findings" keepMounted={false}>
+                  <Tabs.List px={4} pt={4} className="tp-side-tabs">
+                    <Tabs.Tab value="findings" rightSection={<Counter count={findings.length} colour={errors ? "red" : "yellow"} />}>
+                      {t("rule.findings")}
+                    </Tabs.Tab>
+                    <Tabs.Tab value="tests" rightSection={<Counter count={failedTests} colour="red" />}>
+                      {t("rule.tests")}
+                    </Tabs.Tab>
+                    <Tabs.Tab value="preview">{t("rule.preview")}</Tabs.Tab>
+                    <Tabs.Tab value="explain">{t("rule.explain")}</Tabs.Tab>
+                    <Tabs.Tab value="budget" rightSection={<Counter count={check.data?.budget?.verdict === "refuse" ? 1 : 0} colour="red" />}>
+                      {t("rule.budget")}
+                    </Tabs.Tab>
+                  </Tabs.List>
+                  <Tabs.Panel value="findings">
+                    {check.isError ? (
+                      <div style={{ padding: 14 }}>
+                        <ErrorState error={check.error} retry={() => void check.refetch()} />
+                      </div>
+                    ) : (
+                      <FindingsPanel check={check.data} findings={findings} goTo={goTo} />
+                    )}
+                  </Tabs.Panel>
+                  <Tabs.Panel value="tests">
+                    <TestsPanel check={check.data} goTo={goTo} />
+                  </Tabs.Panel>
+                  <Tabs.Panel value="preview">
+                    <PreviewPanel source={settled} apps={appsIn(settled).length ? appsIn(settled) : (apps ?? []).map((app) => app.app)} />
+                  </Tabs.Panel>
+                  <Tabs.Panel value="explain">
+                    <ExplainPanel source={settled} />
+                  </Tabs.Panel>
+                  <Tabs.Panel value="budget">
+                    <BudgetPanel budget={check.data?.budget} />
+                  </Tabs.Panel>
+                </Tabs>
+              </Panel>
+  );
 
   return (
     <>
@@ -232,7 +296,7 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
         {format.isError && <ErrorState error={format.error} />}
         <Tabs value={tab} onChange={(next) => isTab(next) && show(next)} keepMounted={false}>
           <Tabs.List mb="md">
-            {TABS.filter((one) => rule !== undefined || one === "edit").map((one) => (
+            {TABS.filter((one) => rule !== undefined || one === "edit" || one === "builder").map((one) => (
               <Tabs.Tab key={one} value={one}>
                 {t(`rule.tab.${one}`)}
               </Tabs.Tab>
@@ -255,62 +319,20 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
                   readOnly={session?.role === "viewer"}
                   handle={editor}
                 />
-                <Group px={14} py={8} justify="space-between" style={{ borderTop: "1px solid var(--tp-border)" }}>
-                  <Group gap={8} role="status" data-testid="check">
-                    <span className="tp-dot" style={{ background: `var(--mantine-color-${current ? (current.ok ? "teal" : "red") : "gray"}-6)` }} />
-                    <Text fz="sm" fw={500}>
-                      {check.isError
-                        ? t("rule.check.unavailable")
-                        : !current
-                          ? t("rule.check.checking")
-                          : current.ok
-                            ? t("rule.check.ok")
-                            : t("rule.check.errors", { count: errors + failedTests })}
-                    </Text>
-                  </Group>
-                  <Text fz="xs" c={kept.state === "failed" ? "var(--mantine-color-error)" : "dimmed"} data-testid="draft">
-                    {kept.state === "saving" ? t("rule.draft.saving") : kept.state === "saved" ? t("rule.draft.saved") : kept.state === "failed" ? t("rule.draft.failed") : t("rule.keys")}
-                  </Text>
-                </Group>
+                {standing}
               </section>
-              <Panel flush>
-                <Tabs defaultValue="findings" keepMounted={false}>
-                  <Tabs.List px={4} pt={4} className="tp-side-tabs">
-                    <Tabs.Tab value="findings" rightSection={<Counter count={findings.length} colour={errors ? "red" : "yellow"} />}>
-                      {t("rule.findings")}
-                    </Tabs.Tab>
-                    <Tabs.Tab value="tests" rightSection={<Counter count={failedTests} colour="red" />}>
-                      {t("rule.tests")}
-                    </Tabs.Tab>
-                    <Tabs.Tab value="preview">{t("rule.preview")}</Tabs.Tab>
-                    <Tabs.Tab value="explain">{t("rule.explain")}</Tabs.Tab>
-                    <Tabs.Tab value="budget" rightSection={<Counter count={check.data?.budget?.verdict === "refuse" ? 1 : 0} colour="red" />}>
-                      {t("rule.budget")}
-                    </Tabs.Tab>
-                  </Tabs.List>
-                  <Tabs.Panel value="findings">
-                    {check.isError ? (
-                      <div style={{ padding: 14 }}>
-                        <ErrorState error={check.error} retry={() => void check.refetch()} />
-                      </div>
-                    ) : (
-                      <FindingsPanel check={check.data} findings={findings} goTo={(line, column) => editor.current?.goTo(line, column)} />
-                    )}
-                  </Tabs.Panel>
-                  <Tabs.Panel value="tests">
-                    <TestsPanel check={check.data} goTo={(line, column) => editor.current?.goTo(line, column)} />
-                  </Tabs.Panel>
-                  <Tabs.Panel value="preview">
-                    <PreviewPanel source={settled} apps={appsIn(settled).length ? appsIn(settled) : (apps ?? []).map((app) => app.app)} />
-                  </Tabs.Panel>
-                  <Tabs.Panel value="explain">
-                    <ExplainPanel source={settled} />
-                  </Tabs.Panel>
-                  <Tabs.Panel value="budget">
-                    <BudgetPanel budget={check.data?.budget} />
-                  </Tabs.Panel>
-                </Tabs>
-              </Panel>
+              {side}
+            </div>
+          </Tabs.Panel>
+          <Tabs.Panel value="builder">
+            <div className="tp-split">
+              <Stack gap="md" style={{ minWidth: 0 }}>
+                <Suspense fallback={<Loading rows={6} />}>
+                  <BuilderTab source={source} change={setSource} may={may} />
+                </Suspense>
+                <section className="tp-panel">{standing}</section>
+              </Stack>
+              {side}
             </div>
           </Tabs.Panel>
           {rule && (
