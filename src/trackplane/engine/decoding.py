@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from trackplane.frame import Frame
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError)
 Numbers = npt.NDArray[np.int64]
 Header = tuple[Any, ...]  # the values of its properties, in the demand's order
+_WINDOW: Final = 64
+_PLACE: Final = re.compile(r"at `\$\[([0-9]+)\]")  # of what does not fit, in msgspec's message
 BROKEN: Final[Header] = ("broken",)
 
 
@@ -72,7 +75,7 @@ class Decoding:
         except DECODE_ERRORS:
             events = []
         if len(events) != len(frame):
-            return self.some(numbers)
+            return self._in_windows(numbers, self._directory.cut(numbers))
         return _decoded(events, numbers, headers)
 
     def some(self, numbers: Numbers, slices: list[bytes] | None = None) -> dict[Mode, Decoded]:
@@ -90,30 +93,62 @@ class Decoding:
         except DECODE_ERRORS:
             events = []
         if len(events) != len(slices):
-            return self._one_by_one(numbers, slices)
+            return self._in_windows(numbers, slices)
         return _decoded(events, numbers, headers)
 
-    def _one_by_one(self, numbers: Numbers, slices: Sequence[bytes]) -> dict[Mode, Decoded]:
+    def _in_windows(self, numbers: Numbers, slices: Sequence[bytes]) -> dict[Mode, Decoded]:
+        """Decode a few at a time; where one does not fit, those before it together and it alone."""
         strict, loose = _Collected(), _Collected()
-        decoder, nothing = self.demand.merged, self.demand.nothing
-        for number, data in zip(numbers.tolist(), slices, strict=True):
-            values = self._values_of(self._directory.upload_of(number))
-            try:
-                if values is BROKEN:
-                    raise msgspec.ValidationError
-                (event,) = decoder.decode(b"[" + data + b"]")
-                strict.add(event, number, values or nothing)
-            except (*DECODE_ERRORS, ValueError):
+        some, headers = numbers.tolist(), self._each_header(numbers)
+        start, size = 0, _WINDOW
+        while start < len(slices):
+            end = start + size
+            events, misfit = self._fitting(slices[start:end], headers[start:end])
+            if events:
+                end = start + len(events)
+                strict.extend(events, some[start:end], headers[start:end])
+                start = end
+            if misfit:
                 try:
-                    loose.add(*self._loosely(number, data))
+                    loose.add(*self._loosely(some[start], slices[start]))
                 except DECODE_ERRORS as error:
-                    self.unreadable.append((number, str(error)))
+                    self.unreadable.append((some[start], str(error)))
+                start += 1
+            # Where one does not fit, the next often does not either.
+            size = max(size // 4, 1) if misfit else min(2 * size, _WINDOW)
         modes: dict[Mode, Decoded] = {}
         if strict.events:
             modes["merged"] = strict.decoded()
         if loose.events:
             modes["loose"] = loose.decoded()
         return modes
+
+    def _each_header(self, numbers: Numbers) -> list[Header]:
+        nothing = self.demand.nothing
+        if not self._directory.has_headers:
+            return [nothing] * len(numbers)
+        uploads = self._directory.upload[numbers].tolist()
+        return [self._values_of(upload) or nothing for upload in uploads]
+
+    def _fitting(
+        self, window: Sequence[bytes], headers: Sequence[Header]
+    ) -> tuple[list[Any], bool]:
+        """Return the decoded events up to the first that does not fit, and whether there is one."""
+        misfit = BROKEN in headers
+        if misfit:
+            window = window[: headers.index(BROKEN)]
+        while window:
+            try:
+                events = self.demand.merged.decode(b"[" + b",".join(window) + b"]")
+            except DECODE_ERRORS as error:
+                found = _PLACE.search(str(error))
+                misfit = True
+                window = window[: int(found[1]) if found is not None else len(window) // 2]
+                continue
+            if len(events) == len(window):
+                return events, misfit
+            misfit, window = True, window[: len(window) // 2]
+        return [], misfit
 
     def _loosely(self, number: int, data: bytes) -> tuple[Any, int, Header]:
         header = self._directory.header(self._directory.upload_of(number))
@@ -162,6 +197,13 @@ class _Collected:
         self.events.append(event)
         self._numbers.append(number)
         self._headers.append(header)
+
+    def extend(
+        self, events: Sequence[Any], numbers: Sequence[int], headers: Sequence[Header]
+    ) -> None:
+        self.events += events
+        self._numbers += numbers
+        self._headers += headers
 
     def decoded(self) -> Decoded:
         return Decoded(self.events, np.array(self._numbers, np.int64), self._headers)
