@@ -99,7 +99,7 @@ fuzz: .cache/python.stamp ## Mutated rules and events for MINUTES (10) of CPU; w
 	@touch $@
 
 conformance: .cache/conformance.stamp ## Rules as ClickHouse SQL against the reference, through chdb
-	@PYTHONPATH=.cache/conformance $(PY) -m pytest tests/conformance -m ""
+	@PYTHONPATH=.cache/conformance $(PY) -m pytest --timeout 3600 tests/conformance
 
 docs: .cache/python.stamp ## Make the generated reference pages again
 	@$(PY) -m tests.reference
