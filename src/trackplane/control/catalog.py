@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -126,6 +126,13 @@ class Catalog:
         datasets = {**self._datasets(), name: ir.decode_dataset(body)}
         definitions = definitions_of(self._snapshot, datasets=datasets)
         return self._broken(definitions, lambda rule: name in ir.targets(rule))
+
+    def writers(self, dataset: str) -> Iterator[ir.Rule]:
+        """Give the rules in force that write to a dataset."""
+        for resource in self._snapshot.of_kind("rule"):
+            rule = ir.decode_rule(resource.body)
+            if dataset in ir.targets(rule):
+                yield rule
 
     def _broken(self, definitions: Definitions, concerned: Callable[[ir.Rule], bool]) -> Broken:
         broken: Broken = {}

@@ -11,11 +11,12 @@ from trackplane.control import tables, wire
 from trackplane.control.catalog import Catalog
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
-from trackplane.control.problems import ExistsError, NotFoundError
+from trackplane.control.problems import ExistsError, ForbiddenError, NotFoundError
 from trackplane.control.publishing import Change
 from trackplane.control.rules import require_name
 from trackplane.discovery.compile import compile_dataset
 from trackplane.errors import InputError
+from trackplane.rules import ir
 
 operations: Final = Operations("rules")
 
@@ -46,6 +47,7 @@ def list_datasets(call: Call, query: wire.Paging) -> wire.Datasets:
 def create_dataset(call: Call, body: wire.DatasetSource) -> wire.Dataset:
     """Declare a dataset."""
     compiled = compile_dataset(body.source, file="dataset.yaml")
+    _require_sink(call, compiled.body)
     with call.platform.publisher.change(call.actor, f"dataset {compiled.name}") as change:
         if _dataset_row(change.connection, compiled.name) is not None:
             raise ExistsError(f"there is a dataset {compiled.name!r} already")
@@ -73,7 +75,12 @@ def update_dataset(call: Call, dataset: wire.Word, body: wire.DatasetSource) -> 
         if row is None:
             raise NotFoundError(f"there is no dataset {dataset!r}")
         call.match(str(row.version))
-        broken = Catalog(call.platform.publisher.snapshot).broken_by_dataset(dataset, compiled.body)
+        _require_sink(call, row.definition.encode())
+        _require_sink(call, compiled.body)
+        catalog = Catalog(call.platform.publisher.snapshot)
+        for rule in catalog.writers(dataset):  # out of reach: not to be sent elsewhere
+            call.actor.require_apps(rule.apps)
+        broken = catalog.broken_by_dataset(dataset, compiled.body)
         if broken:
             raise InputError(
                 f"the dataset would break {len(broken)} rule(s): {', '.join(sorted(broken))}",
@@ -82,6 +89,12 @@ def update_dataset(call: Call, dataset: wire.Word, body: wire.DatasetSource) -> 
             )
         row = _store_dataset(change, dataset, body.source, compiled.body, row.version + 1)
     return _dataset(row, change.number)
+
+
+def _require_sink(call: Call, body: bytes) -> None:
+    """Check that the token may declare a dataset: a sink speaks for the operator, in any network."""
+    if ir.decode_dataset(body).kind == "sink" and not call.actor.everywhere:
+        raise ForbiddenError("sinks are shared: this needs a token of all apps")
 
 
 def _dataset_row(connection: sa.Connection, dataset: str) -> sa.Row[Any] | None:
