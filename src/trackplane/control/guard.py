@@ -126,15 +126,13 @@ def start_guard(
         if row is None:
             raise NotFoundError(f"there is no rule {rule!r}")
         versions = tables.rule_versions.c
+        # Never past a deletion or quarantine: the name may have been another app's, the text broken.
         previous = connection.execute(
-            sa.select(versions.version)
-            .where(
+            sa.select(versions.version).where(
                 versions.rule == rule,
-                versions.version < row.version,
+                versions.version == row.version - 1,
                 versions.action.in_(("published", "rolled_back")),
             )
-            .order_by(versions.version.desc())
-            .limit(1)
         ).scalar()
         trial = GuardTrial(
             rule=rule,
