@@ -14,7 +14,7 @@ from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
 from trackplane.control.problems import ForbiddenError, NotFoundError
 from trackplane.control.publishing import Change
-from trackplane.control.rules import RESERVED, rule_row, sees
+from trackplane.control.rules import RESERVED, reached, rule_row, sees
 from trackplane.errors import InputError
 from trackplane.rules.load import load_rule
 from trackplane.rules.source import RuleError
@@ -31,9 +31,8 @@ def list_drafts(call: Call, query: wire.Paging) -> rule_wire.Drafts:
     table = tables.drafts
     select = sa.select(table)
     if not call.actor.everywhere:
-        reached = sa.func.json_each(table.c.apps).table_valued("value")
-        within = sa.select(1).select_from(reached).where(reached.c.value.in_(call.actor.apps))
-        select = select.where(sa.or_(within.exists(), table.c.author == call.actor.name))
+        mine = table.c.author == call.actor.name
+        select = select.where(sa.or_(reached(call, table.c.apps), mine))
     with call.platform.database.read() as connection:
         items, cursor = page(
             connection, select, table.c.rule, query, lambda row: _view(connection, row)
@@ -120,8 +119,14 @@ def _match(
     texts = tables.draft_texts.c
 
     def base(etag: str) -> str | None:
+        if before is None:
+            return None
         found: str | None = connection.execute(
-            sa.select(texts.source).where(texts.rule == rule, texts.version == int(etag))
+            sa.select(texts.source).where(
+                texts.rule == rule,
+                texts.version == int(etag),
+                texts.at >= before.created_at,  # older ones are of a draft that is gone
+            )
         ).scalar()
         return found
 

@@ -13,7 +13,7 @@ from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
 from trackplane.control.problems import NotFoundError
 from trackplane.control.publishing import Change
-from trackplane.control.rules import publish, rule_row, sees, view
+from trackplane.control.rules import publish, reached, rule_row, sees, view
 from trackplane.discovery import Snapshot
 from trackplane.discovery.compile import CompiledRule
 from trackplane.errors import InputError
@@ -29,6 +29,8 @@ def list_rule_versions(call: Call, rule: wire.Word, query: wire.Paging) -> rule_
     with call.platform.database.read() as connection:
         _last(connection, call, rule)
         select = sa.select(table).where(table.c.rule == rule)
+        if not call.actor.everywhere:
+            select = select.where(reached(call, table.c.apps))
         items, cursor = page(connection, select, table.c.version, query, _view, newest_first=True)
     return rule_wire.RuleVersions(items=items, next=cursor)
 
@@ -71,6 +73,7 @@ def roll_back_rule(call: Call, rule: wire.Word, body: rule_wire.Rollback) -> rul
     """Put an earlier version's text in force again, as a new version; brings back deleted rules."""
     with call.platform.database.read() as connection:
         _last(connection, call, rule)
+        call.actor.require_apps(_version(connection, call, rule, body.version).apps)
     reason = body.reason or f"back to version {body.version}"
     title = f"rule {rule} back to version {body.version}"
     with call.platform.publisher.change(call.actor, title) as change:

@@ -83,6 +83,12 @@ def sees(call: Call, apps: Iterable[str]) -> bool:
     return call.actor.everywhere or any(call.actor.sees(app) for app in apps)
 
 
+def reached(call: Call, apps: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Return the condition that a column of apps names one of the token's."""
+    named = sa.func.json_each(apps).table_valued("value")
+    return sa.select(1).select_from(named).where(named.c.value.in_(call.actor.apps)).exists()
+
+
 def rule_row(connection: sa.Connection, rule: str) -> sa.Row[Any] | None:
     """Return a rule in force or quarantined."""
     table = tables.rules
@@ -106,12 +112,11 @@ def list_rules(call: Call, query: rule_wire.RuleQuery) -> rule_wire.Rules:
     """List the rules that read the token's apps."""
     table = tables.rules
     select = sa.select(table)
-    reached = sa.func.json_each(table.c.apps).table_valued("value")
     if not call.actor.everywhere:
-        within = sa.select(1).select_from(reached).where(reached.c.value.in_(call.actor.apps))
-        select = select.where(within.exists())
+        select = select.where(reached(call, table.c.apps))
     if query.app:
-        of = sa.select(1).select_from(reached).where(reached.c.value == query.app)
+        named = sa.func.json_each(table.c.apps).table_valued("value")
+        of = sa.select(1).select_from(named).where(named.c.value == query.app)
         select = select.where(sa.or_(of.exists(), sa.func.json_array_length(table.c.apps) == 0))
     if query.query:
         select = select.where(table.c.rule.contains(query.query, autoescape=True))
@@ -189,12 +194,13 @@ def _match(connection: sa.Connection, call: Call, row: sa.Row[Any], yours: str) 
     versions = tables.rule_versions.c
 
     def base(etag: str) -> str | None:
-        found: str | None = connection.execute(
-            sa.select(versions.source).where(
+        found = connection.execute(
+            sa.select(versions.source, versions.apps).where(
                 versions.rule == row.rule, versions.version == int(etag)
             )
-        ).scalar()
-        return found
+        ).first()
+        # A name may have been another app's before.
+        return found.source if found is not None and sees(call, found.apps) else None
 
     require_match(
         call,
