@@ -80,11 +80,11 @@ def _running(change: Change, call: Call, rule: str) -> CanaryTrial:
 def start_canary(call: Call, rule: wire.Word, body: live_wire.CanaryCreate) -> live_wire.Canary:
     """Run a new version for a share of the events; it is taken back when it passes a limit."""
     platform = call.platform
-    compiled = rules.compile_for(call, body.source)
-    rules.require_name(compiled.name, rule)
-    candidate = ir.decode_rule(compiled.body)
-    key = with_key(candidate, body.key, platform.publisher.snapshot)
     with platform.publisher.change(call.actor, _why(f"canary of {rule}", body.reason)) as change:
+        compiled = rules.compile_for(call, body.source)
+        rules.require_name(compiled.name, rule)
+        candidate = ir.decode_rule(compiled.body)
+        key = with_key(candidate, body.key, platform.publisher.snapshot)
         row = rules.find_rule(change.connection, call, rule)
         call.actor.require_apps(row.apps)
         if row.status != "published":
@@ -93,7 +93,7 @@ def start_canary(call: Call, rule: wire.Word, body: live_wire.CanaryCreate) -> l
             raise ExistsError(f"a canary of {rule!r} runs already")
         kept = CanaryTrial(
             rule=rule,
-            apps=tuple(dict.fromkeys((*row.apps, *compiled.apps))),
+            apps=trials.of_both(row.apps, compiled.apps),
             source=body.source,
             definition=msgspec.Raw(compiled.body),
             base_version=row.version,
@@ -147,18 +147,21 @@ def change_canary(call: Call, rule: wire.Word, body: live_wire.CanaryChange) -> 
 def promote_canary(call: Call, rule: wire.Word, body: live_wire.CanaryPromote) -> live_wire.Canary:
     """Make the canary the rule, for all events."""
     platform = call.platform
-    with platform.database.read() as connection:
-        before = _find(connection, call, rule)
-    compiled = rules.compile_for(call, before.source)
-    reason = body.reason or before.reason
     with platform.publisher.change(
-        call.actor, _why(f"canary of {rule} promoted", reason)
+        call.actor, _why(f"canary of {rule} promoted", body.reason)
     ) as change:
         kept = _running(change, call, rule)
+        compiled = rules.compile_for(call, kept.source)
         comparison = compared(platform, kept)
         events = platform.watch.tally("canary", rule, kept.since).figures(ALL).matched
         _end(change, kept, "promoted", "", comparison)
-        rules.publish(change, compiled, kept.source, reason=reason, detail={"canary": True})
+        rules.publish(
+            change,
+            compiled,
+            kept.source,
+            reason=body.reason or kept.reason,
+            detail={"canary": True},
+        )
     platform.watch.end("canary", rule)
     if platform.settings.guard_minutes:
         rest = round(events * (PARTS - kept.parts) / PARTS)

@@ -13,7 +13,7 @@ from trackplane.control.operations import Call, Operations
 from trackplane.control.platform import Platform
 from trackplane.control.problems import ExistsError, NotFoundError
 from trackplane.control.publishing import Change
-from trackplane.control.statistics import sees
+from trackplane.control.statistics import CANARY, sees
 from trackplane.control.trials import ShadowTrial
 from trackplane.engine.shadow import Sample, ShadowCounts
 from trackplane.rules import ir
@@ -34,9 +34,9 @@ def _find(call: Call, rule: str) -> ShadowTrial:
 def start_shadow(call: Call, rule: wire.Word, body: live_wire.ShadowCreate) -> live_wire.Shadow:
     """Run a candidate beside a rule on live traffic and compare what both put out."""
     platform = call.platform
-    compiled = rules.compile_for(call, body.source)
-    rules.require_name(compiled.name, rule)
     with platform.publisher.change(call.actor, f"shadow of {rule} started") as change:
+        compiled = rules.compile_for(call, body.source)
+        rules.require_name(compiled.name, rule)
         before = trials.find(change.connection, "shadow", rule, ShadowTrial)
         if before is not None and before.ended_at is None:
             raise ExistsError(f"a shadow of {rule!r} runs already", hint="stop it first")
@@ -55,7 +55,7 @@ def start_shadow(call: Call, rule: wire.Word, body: live_wire.ShadowCreate) -> l
         )
         kept = ShadowTrial(
             rule=rule,
-            apps=tuple(compiled.apps),
+            apps=trials.of_both(row.apps, compiled.apps) if row is not None else compiled.apps,
             source=body.source,
             rate=body.rate,
             started_at=change.now,
@@ -99,8 +99,13 @@ def _end(change: Change, rule: str, action: str) -> ShadowTrial:
 def tend(platform: Platform) -> None:
     """End shadows whose time is over; keep what their nodes counted."""
     now = platform.clock()
+    held = platform.shadows.held()
     with platform.database.read() as connection:
         running = trials.running(connection, "shadow", ShadowTrial)
+        measured = trials.running(connection, "canary", _Measured)
+    asked = {(one.rule, one.until) for one in running}
+    asked |= {(one.rule + CANARY, one.until) for one in measured}
+    platform.shadows.forget(held - asked)
     for seen in running:
         if seen.ended_at is None and now >= seen.until:
             with platform.publisher.change(SYSTEM, f"shadow of {seen.rule} ended") as change:
@@ -114,6 +119,13 @@ def tend(platform: Platform) -> None:
                 whole = platform.shadows.take(kept)
                 status = "ended" if settled else "running"
                 trials.keep(connection, "shadow", kept.rule, status, whole)
+
+
+class _Measured(msgspec.Struct):
+    """What of a canary tells the shadow that measures it."""
+
+    rule: str
+    until: int
 
 
 _SETTLE_MS: Final = 5_000  # nodes' last counts come after the end

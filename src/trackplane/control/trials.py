@@ -56,6 +56,12 @@ def keep(connection: sa.Connection, kind: Kind, rule: str, status: str, state: o
     )
 
 
+def of_both(base: Iterable[str], candidate: Iterable[str]) -> tuple[str, ...]:
+    """Return the apps of two versions of a rule; none, which is all apps, where one names none."""
+    base, candidate = tuple(base), tuple(candidate)
+    return tuple(dict.fromkeys((*base, *candidate))) if base and candidate else ()
+
+
 class ShadowDelta(msgspec.Struct, frozen=True, kw_only=True):
     """What a node's shadow counted; ``until`` tells it from others of the rule."""
 
@@ -118,6 +124,18 @@ class ShadowBook:
             if (rule, until) in self._counts:
                 found.add(self._counts[rule, until])
             return found
+
+    def held(self) -> set[tuple[str, int]]:
+        """Return which shadows (rule, until) anything is held of."""
+        with self._lock:
+            return set(self._counts)
+
+    def forget(self, shadows: Iterable[tuple[str, int]]) -> None:
+        """Let go of what was counted for shadows that nobody will ask for."""
+        with self._lock:
+            for key in shadows:
+                self._counts.pop(key, None)
+                self._nodes.pop(key, None)
 
     def heard(self, kept: ShadowTrial) -> bool:
         """Say whether anything came since it was kept."""
