@@ -137,7 +137,11 @@ def supported():
         yield
 
 
-@settings(max_examples=int(os.environ.get("EXAMPLES", 60 * SCALE)), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=int(os.environ.get("EXAMPLES", 60 * SCALE)),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(rule=shared.rules(), uploads=generated.UPLOADS)
 def test_generated_rules_are_equal_over_stored_events(run, supported, rule, uploads):
     """What ClickHouse takes and judges gives the rows and failures that the reference gives."""
