@@ -115,10 +115,12 @@ await withBrowser(async (driver) => {
   await driver.step("Rules are listed and one is opened", async () => {
     await go("/rules");
     await heading("Rules");
-    await page.getByRole("link", { name: "purchases" }).waitFor();
+    const listed = page.getByRole("region", { name: "Rules", exact: true });
+    await listed.getByRole("link", { name: "purchases" }).waitFor();
+    await page.getByRole("region", { name: "What rules do" }).waitFor();
     await driver.accessible("Rules");
     await driver.picture("rules");
-    await page.getByRole("link", { name: "trouble" }).click();
+    await listed.getByRole("link", { name: "trouble" }).click();
     await editor.waitFor();
   });
 

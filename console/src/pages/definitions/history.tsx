@@ -67,7 +67,7 @@ export function DefinitionHistory({ kind, definition, may, onRolledBack }: Histo
           )
         }
       >
-        <SideBySide left={{ title: before ? t("rule.version", { version: before.version }) : "", text: before?.source ?? "" }} right={{ title: t("rule.version", { version: shown.version }), text: shown.source }} />
+        <SideBySide left={{ title: before ? t("rule.version", { version: before.version }) : t("rule.history.none"), text: before?.source ?? "" }} right={{ title: t("rule.version", { version: shown.version }), text: shown.source }} />
       </Panel>
       <Modal opened={asking} onClose={() => setAsking(false)} title={<Text fw={650}>{t("rule.version", { version: shown.version })}</Text>} closeButtonProps={{ "aria-label": t("action.cancel") }}>
         <Stack>

@@ -14,7 +14,7 @@ const LIMITS = { wall_ms: 2_000, cpu_ms: 1_000, memory_mb: 128 } as const;
 
 export function ScriptLimits({ definition }: { definition: Readonly<Record<string, unknown>> }) {
   const { t } = useText();
-  const given = Object.entries(LIMITS).map(([name, usual]) => [name, definition[name] ?? usual] as const);
+  const given = Object.entries(LIMITS).map(([name, usual]) => [name, typeof definition[name] === "number" ? definition[name] : usual] as const);
   return (
     <Panel title={t("defs.limits")}>
       <table className="tp-table">
@@ -24,7 +24,7 @@ export function ScriptLimits({ definition }: { definition: Readonly<Record<strin
               <th scope="row" className="tp-mono">
                 {name}
               </th>
-              <td className="right tp-num">{String(value)}</td>
+              <td className="right tp-num">{value}</td>
             </tr>
           ))}
         </tbody>

@@ -68,7 +68,7 @@ export function HistoryTab({ rule, may, use, onRolledBack }: HistoryProps) {
             </Button>
             {may && <RollbackButton version={shown} current={versions.data[0]?.version === shown.version} onRolledBack={onRolledBack} />}
           </Group>
-          {before ? <Difference rule={rule} before={before} after={shown} /> : <SideBySide left={{ title: "", text: "" }} right={{ title: t("rule.version", { version: shown.version }), text: shown.source }} />}
+          {before ? <Difference rule={rule} before={before} after={shown} /> : <SideBySide left={{ title: t("rule.history.none"), text: "" }} right={{ title: t("rule.version", { version: shown.version }), text: shown.source }} />}
         </Stack>
       )}
     </div>

@@ -29,9 +29,27 @@ export function useDraft({ rule, source, base, baseVersion, etag: first, enabled
   const [conflict, setConflict] = useState<Conflict>();
   const etag = useRef(first);
   const saved = useRef(first === "0" ? undefined : source);
+  const savedAs = useRef(rule);
 
   useEffect(() => {
-    if (!enabled || !rule || settled === saved.current || (settled === base && etag.current === "0")) return undefined;
+    if (!enabled || !rule) return undefined;
+    const drop = (name: string) => {
+      if (etag.current === "0") return;
+      void data(api.DELETE("/api/v1/rules/{rule}/draft", { params: { path: { rule: name }, header: { "If-Match": `"${etag.current}"` } } })).catch(() => undefined);
+      etag.current = "0";
+      saved.current = undefined;
+    };
+    if (savedAs.current !== rule) {
+      // A new rule got another name while it was being written: its draft goes along.
+      drop(savedAs.current);
+      savedAs.current = rule;
+    }
+    if (settled === base) {
+      drop(rule);
+      setState("none");
+      return undefined;
+    }
+    if (settled === saved.current) return undefined;
     const stop = new AbortController();
     setState("saving");
     data(
