@@ -7,7 +7,7 @@ same: together they put out what choosing by the key would.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -21,8 +21,10 @@ from trackplane.control.operations import Call, Operations
 from trackplane.control.platform import Platform
 from trackplane.control.problems import ExistsError, NotFoundError
 from trackplane.control.publishing import Change
+from trackplane.control.reach import only, sees
 from trackplane.control.split import PARTS, split_rule, with_key
-from trackplane.control.statistics import ALL, CANARY, sees
+from trackplane.control.statistics import ALL
+from trackplane.engine.outputs import CANARY
 from trackplane.errors import ConflictError
 from trackplane.rules import ir
 
@@ -110,7 +112,7 @@ def start_canary(call: Call, rule: wire.Word, body: live_wire.CanaryCreate) -> l
         )
         _put(change, kept, ir.decode_rule(row.definition.encode()))
         detail = {"percent": body.percent, "reason": body.reason}
-        change.audit("rule.canary", rule, app=_one(kept.apps), detail=detail)
+        change.audit("rule.canary", rule, app=only(kept.apps), detail=detail)
     platform.watch.tally("canary", rule, kept.since)
     return _view(kept, change.number)
 
@@ -137,7 +139,7 @@ def change_canary(call: Call, rule: wire.Word, body: live_wire.CanaryChange) -> 
         kept.since = platform.publisher.snapshot.number + 1
         _put(change, kept, _base(change.connection, rule))
         change.audit(
-            "rule.canary_change", rule, app=_one(kept.apps), detail={"percent": body.percent}
+            "rule.canary_change", rule, app=only(kept.apps), detail={"percent": body.percent}
         )
     platform.watch.tally("canary", rule, kept.since)
     return _view(kept, change.number)
@@ -223,7 +225,7 @@ def withdraw(
         change.put("rule", kept.rule, row.definition.encode())
     detail: dict[str, Any] = {"message": message, "figures": msgspec.to_builtins(figures)}
     action = {"aborted": "rule.canary_abort"}.get(status, "rule.canary_rollback")
-    change.audit(action, kept.rule, app=_one(kept.apps), detail=detail)
+    change.audit(action, kept.rule, app=only(kept.apps), detail=detail)
 
 
 def roll_back(platform: Platform, rule: str, figures: live_wire.Comparison, message: str) -> int:
@@ -309,11 +311,6 @@ def _parts(percent: float) -> int:
 
 def _why(what: str, reason: str) -> str:
     return (f"{what}: {reason}" if reason else what)[:200]
-
-
-def _one(apps: Iterable[str]) -> str:
-    apps = list(apps)
-    return apps[0] if len(apps) == 1 else ""
 
 
 def _view(kept: CanaryTrial, number: int = 0) -> live_wire.Canary:

@@ -14,7 +14,8 @@ from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
 from trackplane.control.problems import ForbiddenError, NotFoundError
 from trackplane.control.publishing import Change
-from trackplane.control.rules import RESERVED, reached, rule_row, sees
+from trackplane.control.reach import reached, sees
+from trackplane.control.rules import RESERVED, rule_row
 from trackplane.errors import InputError
 from trackplane.rules.load import load_rule
 from trackplane.rules.source import RuleError
@@ -29,10 +30,8 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 def list_drafts(call: Call, query: wire.Paging) -> rule_wire.Drafts:
     """List the drafts of the rules that the token reaches."""
     table = tables.drafts
-    select = sa.select(table)
-    if not call.actor.everywhere:
-        mine = table.c.author == call.actor.name
-        select = select.where(sa.or_(reached(call, table.c.apps), mine))
+    mine = table.c.author == call.actor.name
+    select = sa.select(table).where(sa.or_(reached(call, table.c.apps), mine))
     with call.platform.database.read() as connection:
         items, cursor = page(
             connection, select, table.c.rule, query, lambda row: _view(connection, row)

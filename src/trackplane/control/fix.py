@@ -16,9 +16,9 @@ from trackplane.admission.round import Round
 from trackplane.admission.wires import native
 from trackplane.control import live_wire
 from trackplane.control.data import StoredDirty
-from trackplane.control.statistics import CANARY
 from trackplane.discovery import AppSettings, Snapshot
 from trackplane.engine.engine import Engine
+from trackplane.engine.outputs import CANARY
 from trackplane.engine.ruleset import Ruleset
 from trackplane.errors import Finding, InputError
 from trackplane.event import NAMESPACES, Grade, event_time

@@ -13,12 +13,12 @@ import structlog
 
 from trackplane.control import live_wire, rules, tables, trials, wire
 from trackplane.control.access import SYSTEM
-from trackplane.control.catalog import Catalog
+from trackplane.control.history import restore_version
 from trackplane.control.operations import Call, Operations
 from trackplane.control.platform import Platform
 from trackplane.control.problems import NotFoundError
 from trackplane.control.statistics import ALL, error_rate, require_rule
-from trackplane.errors import TrackplaneError
+from trackplane.errors import InputError
 
 _log = structlog.get_logger(__name__)
 
@@ -222,36 +222,35 @@ def _settle(
 def _roll_back(platform: Platform, trial: GuardTrial, found: live_wire.Comparison) -> None:
     """Publish the version before again, under a new number."""
     message = describe(found, trial.limits)
-    versions = tables.rule_versions.c
-    with platform.database.read() as connection:
-        row = rules.rule_row(connection, trial.rule)
-        source = connection.execute(
-            sa.select(versions.source).where(
-                versions.rule == trial.rule, versions.version == trial.previous
-            )
-        ).scalar()
-    if row is None or row.version != trial.version or source is None:
-        _settle(platform, trial, "ended", "the version is no longer in force", found)
-        return
-    try:
-        compiled = Catalog(platform.publisher.snapshot).compile_rule(source, visible=lambda _: True)
-    except TrackplaneError as error:
-        _settle(platform, trial, "ended", f"the version before cannot be had: {error}", found)
-        return
     why = f"rule {trial.rule} rolled back: {message}"[:200]
     detail: dict[str, Any] = {
         "from": trial.version,
         "to": trial.previous,
         "figures": msgspec.to_builtins(found),
     }
-    with platform.publisher.change(SYSTEM, why) as change:
-        held = rules.rule_row(change.connection, trial.rule)
-        if held is None or held.version != trial.version:
-            return
-        rules.publish(change, compiled, source, reason=message, action="rolled_back", detail=detail)
-        trial.status, trial.message = "rolled_back", message
-        trial.ended_at, trial.comparison = change.now, found
-        trials.keep(change.connection, "guard", trial.rule, trial.status, trial)
+    publisher = platform.publisher
+    try:
+        with publisher.change(SYSTEM, why) as change:
+            held = rules.rule_row(change.connection, trial.rule)
+            in_force = held is not None and held.version == trial.version
+            if in_force:
+                restore_version(
+                    change,
+                    publisher.snapshot,
+                    trial.rule,
+                    trial.previous,
+                    reason=message,
+                    detail=detail,
+                )
+                trial.status, trial.message = "rolled_back", message
+                trial.ended_at, trial.comparison = change.now, found
+                trials.keep(change.connection, "guard", trial.rule, trial.status, trial)
+    except (NotFoundError, InputError) as error:
+        _settle(platform, trial, "ended", f"the version before cannot be had: {error}", found)
+        return
+    if not in_force:
+        _settle(platform, trial, "ended", "the version is no longer in force", found)
+        return
     platform.watch.end("guard", trial.rule)
     _log.warning("rule_rolled_back", rule=trial.rule, message=message, number=change.number)
 

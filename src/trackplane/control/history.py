@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,7 +14,8 @@ from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
 from trackplane.control.problems import NotFoundError
 from trackplane.control.publishing import Change
-from trackplane.control.rules import publish, reached, rule_row, sees, view
+from trackplane.control.reach import reached, sees
+from trackplane.control.rules import publish, rule_row, view
 from trackplane.discovery import Snapshot
 from trackplane.discovery.compile import CompiledRule
 from trackplane.errors import InputError
@@ -28,9 +30,7 @@ def list_rule_versions(call: Call, rule: wire.Word, query: wire.Paging) -> rule_
     table = tables.rule_versions
     with call.platform.database.read() as connection:
         _last(connection, call, rule)
-        select = sa.select(table).where(table.c.rule == rule)
-        if not call.actor.everywhere:
-            select = select.where(reached(call, table.c.apps))
+        select = sa.select(table).where(table.c.rule == rule, reached(call, table.c.apps))
         items, cursor = page(connection, select, table.c.version, query, _view, newest_first=True)
     return rule_wire.RuleVersions(items=items, next=cursor)
 
@@ -93,7 +93,13 @@ def roll_back_rule(call: Call, rule: wire.Word, body: rule_wire.Rollback) -> rul
 
 
 def restore_version(
-    change: Change, snapshot: Snapshot, rule: str, version: int, *, reason: str
+    change: Change,
+    snapshot: Snapshot,
+    rule: str,
+    version: int,
+    *,
+    reason: str,
+    detail: Mapping[str, Any] | None = None,
 ) -> tuple[sa.Row[Any], CompiledRule]:
     """Publish an earlier version's text again: also how an automatic rollback is made.
 
@@ -118,7 +124,9 @@ def restore_version(
             findings=error.findings,
             hint="mend its text and publish that: trackplane rule show RULE --version N",
         ) from error
-    row = publish(change, compiled, found.source, reason=reason, action="rolled_back")
+    row = publish(
+        change, compiled, found.source, reason=reason, action="rolled_back", detail=detail
+    )
     return row, compiled
 
 

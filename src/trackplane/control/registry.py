@@ -20,9 +20,10 @@ from trackplane.control.operations import Call
 from trackplane.control.paging import page
 from trackplane.control.problems import ExistsError, ForbiddenError, NotFoundError
 from trackplane.control.publishing import Change
-from trackplane.control.rules import CANARY, require_name
+from trackplane.control.rules import require_name
 from trackplane.discovery import Snapshot
 from trackplane.discovery.compile import definitions_of
+from trackplane.engine.outputs import CANARY
 from trackplane.errors import ConflictError, Finding, InputError
 from trackplane.rules import ir
 from trackplane.rules.definitions import Definitions

@@ -13,7 +13,7 @@ from trackplane.control.budget import environment_of
 from trackplane.control.data_operations import reach
 from trackplane.control.operations import Call, Operations
 from trackplane.control.problems import NotFoundError
-from trackplane.control.rules import sees
+from trackplane.control.reach import sees
 from trackplane.control.wire import Wire
 from trackplane.errors import InputError
 from trackplane.rules import ir

@@ -17,7 +17,9 @@ from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
 from trackplane.control.problems import ExistsError, NotFoundError
 from trackplane.control.publishing import Change, Publisher
+from trackplane.control.reach import only, reached, sees
 from trackplane.discovery.compile import CompiledRule
+from trackplane.engine.outputs import CANARY
 from trackplane.errors import Finding, InputError
 from trackplane.rules import ir
 
@@ -26,7 +28,6 @@ _log = structlog.get_logger(__name__)
 operations: Final = Operations("rules")
 # Addresses of the API below /rules.
 RESERVED: Final = ("check", "explain", "format", "preview", "drafts", "statistics", "top", "shadow")
-CANARY: Final = "~canary"
 
 
 def view(
@@ -78,17 +79,6 @@ class _Held(msgspec.Struct, frozen=True):
     uses: tuple[str, ...] = ()
 
 
-def sees(call: Call, apps: Iterable[str]) -> bool:
-    """Say whether the token reaches one of a rule's apps (none named: all of them)."""
-    return call.actor.everywhere or any(call.actor.sees(app) for app in apps)
-
-
-def reached(call: Call, apps: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Return the condition that a column of apps names one of the token's."""
-    named = sa.func.json_each(apps).table_valued("value")
-    return sa.select(1).select_from(named).where(named.c.value.in_(call.actor.apps)).exists()
-
-
 def rule_row(connection: sa.Connection, rule: str) -> sa.Row[Any] | None:
     """Return a rule in force or quarantined."""
     table = tables.rules
@@ -111,9 +101,7 @@ def find_rule(connection: sa.Connection, call: Call, rule: str) -> sa.Row[Any]:
 def list_rules(call: Call, query: rule_wire.RuleQuery) -> rule_wire.Rules:
     """List the rules that read the token's apps."""
     table = tables.rules
-    select = sa.select(table)
-    if not call.actor.everywhere:
-        select = select.where(reached(call, table.c.apps))
+    select = sa.select(table).where(reached(call, table.c.apps))
     if query.app:
         named = sa.func.json_each(table.c.apps).table_valued("value")
         of = sa.select(1).select_from(named).where(named.c.value == query.app)
@@ -297,7 +285,7 @@ def publish(
     change.audit(
         "rule.rollback" if action == "rolled_back" else "rule.publish",
         name,
-        app=_only(compiled.apps),
+        app=only(compiled.apps),
         detail={"version": version, "reason": reason, **(detail or {})},
     )
     return change.connection.execute(sa.select(table).where(table.c.rule == name)).one()
@@ -310,18 +298,13 @@ def withdraw(change: Change, row: sa.Row[Any], *, reason: str = "") -> None:
     end_trials(change, row.rule)
     change.remove("rule", row.rule)
     detail = {"version": version, "reason": reason}
-    change.audit("rule.delete", row.rule, app=_only(row.apps), detail=detail)
+    change.audit("rule.delete", row.rule, app=only(row.apps), detail=detail)
 
 
 def end_trials(change: Change, rule: str) -> None:
     """Let the data plane run a rule's canary and shadow no longer."""
     change.remove("rule", rule + CANARY)
     change.remove("shadow", rule)
-
-
-def _only(apps: Iterable[str]) -> str:
-    found = list(apps)
-    return found[0] if len(found) == 1 else ""
 
 
 def add_version(
@@ -386,7 +369,7 @@ def quarantine(
             )
             end_trials(change, name)
             change.remove("rule", name)
-            change.audit("rule.quarantine", name, app=_only(row.apps), detail={"message": message})
+            change.audit("rule.quarantine", name, app=only(row.apps), detail={"message": message})
             found.append(name)
     for name in found:
         _log.error("rule_quarantined", rule=name, message=names[name], number=change.number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -13,8 +12,9 @@ from trackplane.control.operations import Call, Operations
 from trackplane.control.platform import Platform
 from trackplane.control.problems import ExistsError, NotFoundError
 from trackplane.control.publishing import Change
-from trackplane.control.statistics import CANARY, sees
+from trackplane.control.reach import only, sees
 from trackplane.control.trials import ShadowTrial
+from trackplane.engine.outputs import CANARY
 from trackplane.engine.shadow import Sample, ShadowCounts
 from trackplane.rules import ir
 
@@ -66,7 +66,7 @@ def start_shadow(call: Call, rule: wire.Word, body: live_wire.ShadowCreate) -> l
         )
         trials.keep(change.connection, "shadow", rule, "running", kept)
         change.put("shadow", rule, ir.encode(trial))
-        change.audit("rule.shadow", rule, app=_one(compiled.apps), detail={"rate": body.rate})
+        change.audit("rule.shadow", rule, app=only(compiled.apps), detail={"rate": body.rate})
     return _view(call, kept, change.number)
 
 
@@ -91,7 +91,7 @@ def _end(change: Change, rule: str, action: str) -> ShadowTrial:
     if kept.ended_at is None:
         kept.ended_at = change.now
         change.remove("shadow", rule)
-        change.audit(action, rule, app=_one(kept.apps))
+        change.audit(action, rule, app=only(kept.apps))
         trials.keep(change.connection, "shadow", rule, "running", kept)
     return kept
 
@@ -129,11 +129,6 @@ class _Measured(msgspec.Struct):
 
 
 _SETTLE_MS: Final = 5_000  # nodes' last counts come after the end
-
-
-def _one(apps: Iterable[str]) -> str:
-    apps = list(apps)
-    return apps[0] if len(apps) == 1 else ""
 
 
 def _view(call: Call, kept: ShadowTrial, number: int = 0) -> live_wire.Shadow:

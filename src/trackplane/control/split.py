@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
-from trackplane.control.statistics import CANARY
 from trackplane.discovery import Snapshot
 from trackplane.discovery.compile import Plans
+from trackplane.engine.outputs import CANARY
 from trackplane.plan.model import EventSpec
 from trackplane.rules import ir
 from trackplane.rules.check import check_expression

@@ -19,13 +19,14 @@ import structlog
 from trackplane.control import live_wire, tables, wire
 from trackplane.control.operations import Call, Operations
 from trackplane.control.problems import NotFoundError
+from trackplane.control.reach import sees
 from trackplane.control.trials import ShadowDelta
+from trackplane.engine.outputs import CANARY
 
 _log = structlog.get_logger(__name__)
 
 operations: Final = Operations("statistics")
 
-CANARY: Final = "~canary"
 ALL: Final = ""  # stands for no rule: its matches are all events that the rules were tried on
 COUNTS: Final = ("matched", "output", "failed", "ns", "bytes_in", "bytes_out")
 FINE_S: Final = 10
@@ -245,12 +246,6 @@ def require_rule(call: Call, rule: str) -> None:
         ).first()
     if row is None or not sees(call, row.apps):
         raise NotFoundError(f"there is no rule {rule!r}")
-
-
-def sees(call: Call, apps: Iterable[str]) -> bool:
-    """Say whether a token reaches a rule of these apps: one of them at least."""
-    apps = list(apps)
-    return call.actor.everywhere or any(call.actor.sees(app) for app in apps)
 
 
 @operations.add("GET", "/rules/{rule}/statistics")

@@ -12,6 +12,7 @@ import structlog
 from trackplane.dirty import DirtyEvent
 from trackplane.engine.engine import Engine, Outputs
 from trackplane.engine.intake import Mask
+from trackplane.engine.outputs import CANARY
 from trackplane.engine.ruleset import Ruleset
 from trackplane.frame import Frame
 from trackplane.lake.erase import erase_rows
@@ -22,7 +23,6 @@ from trackplane.rules.library.environment import Environment
 from trackplane.worker.scripts import Scripts
 
 _log = structlog.get_logger(__name__)
-CANARY: Final = "~canary"
 REJECTED: Final = "rule_rejected"
 
 
