@@ -88,6 +88,15 @@ class TestFile(SourceConformance):
             stopping.set()
             thread.join()
 
+    def test_a_file_that_was_cut_off_is_read_from_its_start(self, tmp_path):
+        path = tmp_path / "a.ndjson"
+        path.write_bytes(b'{"a":1}\n{"a":2}\n')
+        (chunk,) = file_source(path).chunks(None, lambda: True)
+        with path.open("r+b") as file:
+            file.truncate(0)
+            file.write(b'{"a":3}\n')
+        assert lines(file_source(path), chunk.cursor) == [b'{"a":3}']
+
     def test_a_file_that_is_not_there_is_said_so(self, tmp_path):
         with pytest.raises(SourceError, match="missing"):
             lines(file_source(tmp_path / "missing.ndjson"))
