@@ -72,8 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         data: folder of everything that is kept.
         log_level: debug, info, warning or error.
-        secrets_folder: folder of keys and tokens, a file each, that rules and sinks name; empty: `secrets`
-            in the data folder.
+        secrets_folder: folder of keys, a file each, that rules name, and in `sinks` of tokens that sinks name; empty:
+            `secrets` in the data folder.
         geo_database: a MaxMind file (mmdb) for `geo()`; empty: rules that use it are refused.
     """
 
@@ -382,7 +382,7 @@ class Application:
                 lanes=lanes,
                 plugins=sink_plugins(),
                 folder=self.data / "sinks",
-                secret=self._secrets().read,
+                secret=self._secrets().sinks.read,
                 member=name,
                 worker=settings,
                 lake=self.settings.lake,

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from trackplane.errors import ConfigurationError, Finding, did_you_mean
+from trackplane.errors import ConfigurationError, did_you_mean
 
 DEFAULT_KEY: Final = "default"
+SINKS: Final = "sinks"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _MOST_BYTES: Final = 64 * 1024
 
@@ -26,6 +26,14 @@ class SecretFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def sinks(self) -> SecretFolder:
+        """Return the folder inside it that has the tokens of sinks, which no rule can name.
+
+        They are apart so that no dataset can have a rule's key sent to its address.
+        """
+        return SecretFolder(self.path / SINKS)
 
     def names(self) -> frozenset[str]:
         """Return the names there are.
@@ -94,22 +102,3 @@ class SecretFolder:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(32) + "\n")
         return True
-
-    def findings(self) -> list[Finding]:
-        """Return what others on this machine may do with the secrets."""
-        found = []
-        for path in (self.path, *(self.path / name for name in sorted(self.names()))):
-            try:
-                mode = stat.S_IMODE(path.stat().st_mode)
-            except OSError:
-                continue
-            if mode & 0o077:
-                found.append(
-                    Finding(
-                        code="secret_mode",
-                        message=f"{path.name} is open to others (mode {mode:o})",
-                        hint=f"chmod {'700' if path.is_dir() else '600'} {path}",
-                        severity="warning",
-                    )
-                )
-        return found

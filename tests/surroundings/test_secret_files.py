@@ -6,6 +6,18 @@ from trackplane.errors import ConfigurationError
 from trackplane.secret_files import SecretFolder
 
 
+def test_tokens_of_sinks_are_apart_from_keys_of_rules(tmp_path):
+    """A dataset names the token that is sent to its address: that must never be a rule's key."""
+    folder = SecretFolder(tmp_path / "secrets")
+    folder.make_default()
+    (folder.path / "sinks").mkdir(mode=0o700)
+    (folder.path / "sinks" / "crm").write_text("t0ken\n")
+    assert set(folder.all()) == {"default"}
+    assert folder.sinks.read("crm") == b"t0ken"
+    with pytest.raises(ConfigurationError, match="no secret 'default'"):
+        folder.sinks.read("default")
+
+
 def test_the_default_key_is_made_once_for_its_owner_alone(tmp_path):
     folder = SecretFolder(tmp_path / "secrets")
     assert folder.make_default()
@@ -13,7 +25,6 @@ def test_the_default_key_is_made_once_for_its_owner_alone(tmp_path):
     assert len(first) == 64
     assert not folder.make_default()
     assert folder.read("default") == first
-    assert folder.findings() == []
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "secrets" / "default").stat().st_mode & 0o777 == 0o600
 
@@ -49,12 +60,3 @@ def test_an_empty_secret_is_refused(tmp_path):
     (tmp_path / "crm").write_text("\n")
     with pytest.raises(ConfigurationError, match="empty"):
         SecretFolder(tmp_path).read("crm")
-
-
-def test_secrets_that_others_can_read_are_named(tmp_path):
-    folder = SecretFolder(tmp_path / "secrets")
-    folder.make_default()
-    (folder.path / "default").chmod(0o644)
-    (finding,) = folder.findings()
-    assert finding.severity == "warning"
-    assert "644" in finding.message

@@ -252,9 +252,10 @@ def _secrets(folder: Path) -> Iterator[Check]:
     if not folder.exists():
         yield Check(name="secrets", message=f"{folder} is not there; `trackplane up` makes it")
         return
-    names = sorted(folder.iterdir())
-    for path, mode in [(folder, 0o700), *((name, 0o600) for name in names)]:
+    inside = sorted(folder.rglob("*"))
+    for path in (folder, *inside):
         found = path.stat()
+        mode = 0o700 if path.is_dir() else 0o600
         if stat.S_IMODE(found.st_mode) & ~mode:
             yield Check(
                 name="secrets",
@@ -269,7 +270,7 @@ def _secrets(folder: Path) -> Iterator[Check]:
                 message=f"{path} cannot be read by this user",
                 hint="the workers' user owns the folder of secrets",
             )
-    yield Check(name="secrets", message=f"{folder} has {len(names)} secrets")
+    yield Check(name="secrets", message=f"{folder} has {sum(map(Path.is_file, inside))} secrets")
 
 
 def _geo(database: str) -> Iterator[Check]:
