@@ -71,6 +71,8 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
     if (first) return () => cache.removeQueries({ queryKey: publishedKey(first.rule) });
     return undefined;
   }, [cache, first]);
+  // Only a draft that stood there before is worth a notice; the one being written says so below the text.
+  const [resumed, setResumed] = useState(draft);
   const [conflict, setConflict] = useState<Conflict>();
   const [asking, { open: ask, close: unask }] = useDisclosure();
   const [publishing, { open: openPublish, close: closePublish }] = useDisclosure();
@@ -97,6 +99,7 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
   const published = (now: Rule) => {
     setConflict(undefined);
     closePublish();
+    setResumed(null);
     setRule(now);
     setSource(now.source);
     setNumber(now.number || undefined);
@@ -145,6 +148,7 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
     mutationFn: kept.discard,
     onSuccess: () => {
       kept.forget();
+      setResumed(null);
       setSource(base);
     },
   });
@@ -281,10 +285,10 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
             {rule.message}
           </Alert>
         )}
-        {draft && changed && kept.state !== "none" && (
-          <Alert variant="outline" color={draft.behind ? "orange" : "gray"} styles={{ title: { color: "var(--mantine-color-text)" } }} title={t("rule.draft.resumed", { author: draft.author, time: moment(draft.updated_at, locale, "short") })}>
+        {resumed && changed && kept.state !== "none" && (
+          <Alert variant="outline" color={resumed.behind ? "orange" : "gray"} styles={{ title: { color: "var(--mantine-color-text)" } }} title={t("rule.draft.resumed", { author: resumed.author, time: moment(resumed.updated_at, locale, "short") })}>
             <Group gap="sm">
-              {draft.behind && <Text fz="sm">{t("rule.draft.behind", { version: draft.rule_version })}</Text>}
+              {resumed.behind && <Text fz="sm">{t("rule.draft.behind", { version: resumed.rule_version })}</Text>}
               <Button size="compact-sm" variant="default" loading={discard.isPending} onClick={() => discard.mutate()}>
                 {t("rule.draft.discard")}
               </Button>
