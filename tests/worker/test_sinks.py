@@ -167,6 +167,7 @@ def test_rows_are_delivered_with_their_standard_columns(platform):
     assert row == {
         "n": 0, "_id": "e0", "_event": "buy", "_rule": "to_out", "_app": "shop", "_env": "prod",
         "_at": NOW, "_server": NOW,
+        "_weight": 1.0,
     }  # fmt: skip
 
 

@@ -132,19 +132,19 @@ class SinkPlugin(abc.ABC):
 def lines_of(rows: DatasetRows) -> list[bytes]:
     """Return each row with the standard columns after its own: ``_id``, ``_event``, ``_rule`` and so on.
 
-    Times are ms since 1970-01-01 UTC.
+    Times are ms since 1970-01-01 UTC; ``_weight`` is how many events a sampled one stands for.
     """
     encode = msgspec.json.encode
     found: list[bytes] = []
     columns = zip(
         rows.data, rows.id, rows.event, rows.rule, rows.app, rows.env, rows.at, rows.server,
-        strict=True,
+        rows.weight, strict=True,
     )  # fmt: skip
-    for data, id_, event, rule, app, env, at, server in columns:
+    for data, id_, event, rule, app, env, at, server, weight in columns:
         standard = encode(
             {
                 "_id": id_, "_event": event, "_rule": rule, "_app": app, "_env": env,
-                "_at": at, "_server": server,
+                "_at": at, "_server": server, "_weight": weight,
             }
         )  # fmt: skip
         head = data.rstrip()[:-1]
