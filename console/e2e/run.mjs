@@ -318,7 +318,7 @@ await withBrowser(async (driver) => {
     await heading("Functions");
   });
 
-  await driver.step("tables and scripts have their pages; a script runs", async () => {
+  await driver.step("tables and scripts have their pages, and a template that is fine", async () => {
     for (const kind of ["Lookup tables", "Scripts"]) {
       await page.getByRole("radiogroup").getByText(kind, { exact: true }).click();
       await heading(kind);
