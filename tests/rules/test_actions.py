@@ -90,6 +90,7 @@ def test_what_a_rule_needs_is_in_uses():
     [
         ("do: [{drop: what.nn == 1}, {keep: true}]\nto: out\n", "rule_name", 4, 13),
         ("do:\n- drop: what.n\n- keep: true\nto: out\n", "rule_type", 5, 9),
+        ("route: {by: id, to: {a: ''}}\nkeep: true\nto: out\n", "rule_dataset", 4, 25),
         ("do:\n- keep: true\n- drop: what.b\nto: out\n", "rule_action", 6, 3),
         ("do:\n- keep: true\n- select: {s: id}\nto: out\n", "rule_action", 6, 3),
         ("do:\n- select: {s: id}\n- script: nope\nto: rows\n", "rule_script", 6, 11),

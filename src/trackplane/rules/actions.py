@@ -221,6 +221,10 @@ class Pipeline:
         scripted = any(isinstance(action, Script) for action in actions)
         select = any(isinstance(action, Select) for action in actions)
         for routed, place in self._routed:
+            if not routed:
+                hint = "write the value, a colon and a dataset"
+                self._find(place, "rule_dataset", "a route to no dataset", hint)
+                continue
             found = self.dataset(routed, place)
             if own is not None and found is not None and found.columns != own.columns:
                 message = f"{routed!r} has other columns than {name!r}"
