@@ -338,3 +338,36 @@ def test_placement_says_what_a_rule_is_found_by() -> None:
     assert new.shared_with == 1
     assert len(ruleset) == len(rules)
     assert "def " in source_of(rules[0])
+
+
+@pytest.mark.parametrize("split", [0, 3, 1000])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("gt", 5.0), ("lt", 1.0)),
+        (("eq", 5.0), ("eq", 1.0)),
+        (("lt", 5.0), ("ge", 5.0)),
+    ],
+)
+def test_conditions_that_exclude_each_other_still_fail_on_a_wrong_type(
+    make_frame, split, first, second
+) -> None:
+    """Never TRUE, and an ERROR where the property is one: the rule must be tried there."""
+    price = ir.Path("what", ("price",), ir.FLOAT64)
+    parts = tuple(
+        ir.Call(how, (price, ir.Literal(value, ir.FLOAT64)), ir.BOOL)
+        for how, value in (first, second)
+    )
+    rules = [
+        ir.Rule(
+            name=f"r{n}",
+            target="out",
+            where=ir.Call("and", parts, ir.BOOL),
+            actions=(ir.Select((ir.Column("n", ir.Literal(n, ir.INT64)),)),),
+        )
+        for n in range(5)
+    ]
+    frame = frame_of(make_frame, [("shop", {}, [{"what": {"price": "x"}}, {"what": {"price": 2}}])])
+    rows, failures = actual(ruleset_of(rules, split), frame)
+    assert (rows, failures) == expected(rules, frame)
+    assert sum(failures.values()) == 5

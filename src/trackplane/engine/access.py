@@ -105,7 +105,9 @@ def covers(where: ir.Expression | None) -> list[Cover]:
             key = (cover[0].path, cover[0].how)
             if key in by_path:
                 index = by_path[key]
-                found[index] = (_met(found[index][0], cover[0]),)
+                met = _met(found[index][0], cover[0])
+                if _possible(met):  # else: never TRUE, but an ERROR where the property is one
+                    found[index] = (met,)
                 continue
             by_path[key] = len(found)
         found.append(cover)
@@ -247,6 +249,16 @@ def _met(a: Predicate, b: Predicate) -> Predicate:
     highs: list[Any] = [(p.high, not p.below) for p in (a, b) if p.high is not None]
     high, included = min(highs, default=(None, True))
     return Predicate(a.path, "range", low=max(lows, default=None), high=high, below=not included)
+
+
+def _possible(predicate: Predicate) -> bool:
+    if predicate.how == "in":
+        return bool(predicate.values)
+    low: Any = predicate.low
+    high: Any = predicate.high
+    if low is None or high is None:
+        return True
+    return bool(low < high or (low == high and not predicate.below))
 
 
 def guess(cover: Cover) -> float:
