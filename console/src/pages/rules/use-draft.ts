@@ -31,49 +31,55 @@ export function useDraft({ rule, source, base, baseVersion, etag: first, enabled
   const saved = useRef(first === "0" ? undefined : source);
   const savedAs = useRef(rule);
 
+  // One request at a time: each is made with the ETag that the one before it left.
+  const queue = useRef(Promise.resolve());
+  const turn = useRef(0);
+
   useEffect(() => {
-    if (!enabled || !rule) return undefined;
-    const drop = (name: string) => {
+    // What is still being typed, or was just replaced by what is in force, is no draft yet.
+    if (!enabled || !rule || settled !== source) return;
+    const mine = ++turn.current;
+    const drop = async (name: string) => {
       if (etag.current === "0") return;
-      void data(api.DELETE("/api/v1/rules/{rule}/draft", { params: { path: { rule: name }, header: { "If-Match": `"${etag.current}"` } } })).catch(() => undefined);
+      const known = etag.current;
       etag.current = "0";
       saved.current = undefined;
+      await data(api.DELETE("/api/v1/rules/{rule}/draft", { params: { path: { rule: name }, header: { "If-Match": `"${known}"` } } })).catch(() => undefined);
     };
-    if (savedAs.current !== rule) {
-      // A new rule got another name while it was being written: its draft goes along.
-      drop(savedAs.current);
-      savedAs.current = rule;
-    }
-    if (settled === base) {
-      drop(rule);
-      setState("none");
-      return undefined;
-    }
-    if (settled === saved.current) return undefined;
-    const stop = new AbortController();
-    setState("saving");
-    data(
-      api.PUT("/api/v1/rules/{rule}/draft", {
-        params: { path: { rule }, header: { "If-Match": `"${etag.current}"` } },
-        body: { source: settled, base_version: baseVersion },
-        signal: stop.signal,
-      }),
-    )
-      .then((draft) => {
+    const save = async () => {
+      if (mine !== turn.current) return; // a later text is waiting
+      if (savedAs.current !== rule) {
+        // A new rule got another name while it was being written: its draft goes along.
+        await drop(savedAs.current);
+        savedAs.current = rule;
+      }
+      if (settled === base) {
+        await drop(rule);
+        setState("none");
+        return;
+      }
+      if (settled === saved.current) return;
+      setState("saving");
+      try {
+        const draft = await data(
+          api.PUT("/api/v1/rules/{rule}/draft", {
+            params: { path: { rule }, header: { "If-Match": `"${etag.current}"` } },
+            body: { source: settled, base_version: baseVersion },
+          }),
+        );
         etag.current = draft.etag;
         saved.current = settled;
         cache.setQueryData(draftQuery(rule).queryKey, draft);
         setState("saved");
-      })
-      .catch((error: unknown) => {
-        if (stop.signal.aborted) return;
+      } catch (error) {
         if (error instanceof ApiError && error.conflict) {
           setConflict(error.conflict);
           setState("conflict");
         } else setState("failed");
-      });
-    return () => stop.abort();
-  }, [cache, enabled, rule, settled, base, baseVersion]);
+      }
+    };
+    queue.current = queue.current.then(save);
+  }, [cache, enabled, rule, source, settled, base, baseVersion]);
 
   return {
     state,
