@@ -119,3 +119,11 @@ def test_a_wrong_dataset_names_what_is_meant():
     hints = [finding.hint for finding in caught.value.findings]
     assert hints[:2] == ["did you mean 'int64'?", "did you mean 'string'?"]
     assert [f.code for f in caught.value.findings] == ["type", "type", "name", "kind"]
+
+
+def test_a_topic_has_options_and_a_table_has_none() -> None:
+    """As docs/sinks.md writes a topic; a table has nothing to be told."""
+    topic = "dataset: a\nkind: topic\noptions: {retention_days: 3}\n"
+    assert load_datasets(topic)[0].options == {"retention_days": 3}
+    with pytest.raises(RuleError, match="finding"):
+        load_datasets(topic.replace("topic", "table"))

@@ -85,8 +85,8 @@ class _DatasetReader(Reader[Dataset]):
             self.document.find("kind", f"there is no kind {kind!r}", self.nodes["kind"], hint=hint)
             kind = "table"
         connector = self.text("connector", required=kind == "sink")
-        for key in ("connector", "options"):
-            if key in self.nodes and kind != "sink":
+        for key, kinds in (("connector", ("sink",)), ("options", ("topic", "sink"))):
+            if key in self.nodes and kind not in kinds:
                 message, node = f"a {kind} has no {key}", self.nodes[key]
                 self.document.find("kind", message, node, hint="add `kind: sink`")
         grade = self.text("grade") or "P2"
