@@ -132,3 +132,17 @@ def test_what_was_counted_for_a_canary_that_is_over_is_forgotten(both: Any) -> N
     counts = ShadowCounts(fields={}, samples=[])
     book.reported("w1", [ShadowDelta(rule="big_spender~canary", until=5, counts=counts)])
     until(lambda: not book.held(), "forgetting")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [(("connector: http", "connector: htpp"), "'htpp'"), (("url:", "ulr:"), "'ulr'")],
+)
+def test_a_sink_that_no_node_could_open_is_not_declared(
+    both: Any, wrong: tuple[str, str], named: str
+) -> None:
+    """It would be rejected by every node, and by every publication after it."""
+    answer = both.client.post("/datasets", json={"source": SINK.replace(*wrong)})
+    assert 400 <= answer.status_code < 500
+    assert named in answer.text
+    assert both.client.get("/datasets/partner").status_code == 404

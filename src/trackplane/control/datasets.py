@@ -17,6 +17,7 @@ from trackplane.control.rules import require_name
 from trackplane.discovery.compile import compile_dataset
 from trackplane.errors import InputError
 from trackplane.rules import ir
+from trackplane.sinks.plugins import plugin_of, sink_plugins
 
 operations: Final = Operations("rules")
 
@@ -48,6 +49,7 @@ def create_dataset(call: Call, body: wire.DatasetSource) -> wire.Dataset:
     """Declare a dataset."""
     compiled = compile_dataset(body.source, file="dataset.yaml")
     _require_sink(call, compiled.body)
+    _require_options(compiled.body)
     with call.platform.publisher.change(call.actor, f"dataset {compiled.name}") as change:
         if _dataset_row(change.connection, compiled.name) is not None:
             raise ExistsError(f"there is a dataset {compiled.name!r} already")
@@ -70,6 +72,7 @@ def update_dataset(call: Call, dataset: wire.Word, body: wire.DatasetSource) -> 
     """Change a dataset; refused if a rule that writes to it would break."""
     compiled = compile_dataset(body.source, file="dataset.yaml")
     require_name(compiled.name, dataset, "dataset")
+    _require_options(compiled.body)
     with call.platform.publisher.change(call.actor, f"dataset {dataset}") as change:
         row = _dataset_row(change.connection, dataset)
         if row is None:
@@ -95,6 +98,13 @@ def _require_sink(call: Call, body: bytes) -> None:
     """Check that the token may declare a dataset: a sink speaks for the operator, in any network."""
     if ir.decode_dataset(body).kind == "sink" and not call.actor.everywhere:
         raise ForbiddenError("sinks are shared: this needs a token of all apps")
+
+
+def _require_options(body: bytes) -> None:
+    """Check connector and options here: nodes could only refuse them after the fact."""
+    dataset = ir.decode_dataset(body)
+    if dataset.kind != "table":
+        plugin_of(dataset, sink_plugins())
 
 
 def _dataset_row(connection: sa.Connection, dataset: str) -> sa.Row[Any] | None:
