@@ -98,8 +98,8 @@ class TestFile(SourceConformance):
         assert lines(file_source(path), chunk.cursor) == [b'{"a":3}']
 
     def test_a_file_that_is_not_there_is_said_so(self, tmp_path):
-        with pytest.raises(SourceError, match="missing"):
-            lines(file_source(tmp_path / "missing.ndjson"))
+        with pytest.raises(SourceOptionsError, match="missing"):
+            file_source(tmp_path / "missing.ndjson")
 
     @pytest.mark.parametrize(
         ("options", "message"),

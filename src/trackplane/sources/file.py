@@ -100,6 +100,9 @@ class FilePlugin(SourcePlugin):
         path = Path(options.path)
         if path.is_dir():
             raise SourceOptionsError(f"{path.name!r} is a folder", hint="name one file")
+        if not options.follow and not path.exists():
+            hint = "with follow=true it may come later"
+            raise SourceOptionsError(f"there is no file {path.name!r}", hint=hint)
         if options.follow and path.suffix == ".gz":
             raise SourceOptionsError("a compressed file cannot be followed")
         return FileSource(path, follow=options.follow)
