@@ -152,3 +152,28 @@ def test_wrong_calls_exit_with_2(project: Path, arguments: tuple[str, ...]) -> N
     done = run(*arguments, cwd=project)
     assert done.returncode == 2
     assert "defect" not in done.stderr
+
+
+def test_formatting_keeps_the_front_end_unless_another_is_asked_for(project: Path) -> None:
+    """A rule in SQL stays one; --to changes it."""
+    sql = "rule: x\napps: [shop]\nsql: |\n  SELECT id FROM events WHERE event = 'cart'\nto: shop.funnel\n"
+    (project / "x.yaml").write_text(sql)
+    offline = ("--plan", "plan.yaml", "--datasets", "datasets.yaml")
+    assert "SELECT id" in run("rule", "fmt", "x.yaml", *offline, cwd=project).stdout
+    other = run("rule", "fmt", "x.yaml", "--to", "python", *offline, cwd=project).stdout
+    assert 'where: event == "cart"' in other
+
+
+def test_an_empty_rule_file_is_not_sound(project: Path) -> None:
+    """Nothing to check is a mistake, not a success."""
+    (project / "empty.yaml").write_text("\n")
+    for verb in ("check", "test", "fmt"):
+        done = run("rule", verb, "empty.yaml", "--plan", "plan.yaml", cwd=project)
+        assert (done.returncode, "is empty" in done.stderr) == (1, True)
+
+
+def test_a_source_of_a_file_that_is_not_there_ends_at_once(project: Path) -> None:
+    """Only a followed file may come later."""
+    run_file = ("source", "run", "file", "--name", "a", "--key", "k", "-o", "path=no.ndjson")
+    done = run(*run_file, cwd=project)
+    assert (done.returncode, "no.ndjson" in done.stderr) == (1, True)

@@ -154,3 +154,12 @@ def test_all_rules_go_back_by_number(verb: Verb) -> None:
     done = verb("rule", "rollback", "--number", str(published[0]["number"]))
     assert "1 changed back" in done.stdout
     verb("rule", "rollback", expect=2)
+
+
+def test_files_given_stand_in_for_what_is_in_force(verb: Verb) -> None:
+    """A rule for a dataset nobody declared yet checks with its file, and is refused without."""
+    Path("new.yaml").write_text(DATASET.replace("purchases", "not.yet").lstrip())
+    Path("rule.yaml").write_text(RULE.replace("to: purchases", "to: not.yet"))
+    assert "no dataset" in verb("rule", "check", "rule.yaml", expect=1).stderr
+    assert "no findings" in verb("rule", "check", "rule.yaml", "--datasets", "new.yaml").stdout
+    assert "not.yet" in verb("rule", "explain", "rule.yaml", "--datasets", "new.yaml").stdout

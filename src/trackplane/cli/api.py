@@ -154,7 +154,11 @@ def _error_of(response: httpx.Response) -> Exception:
 
 
 def _text_conflict(conflict: dict[str, Any], message: str) -> TextConflictError:
-    apart = "the lines are apart: --merge takes both" if conflict.get("merged") else None
+    apart = (
+        "the lines are apart: both can be kept; a draft takes them by --merge"
+        if conflict.get("merged")
+        else None
+    )
     return TextConflictError(
         f"{conflict.get('author') or 'somebody'} changed it first: {message}",
         hint=apart or "both changed the same lines: read theirs, then decide",

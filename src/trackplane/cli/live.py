@@ -254,7 +254,7 @@ def stats(
         found = api.get(f"/rules/{name}/statistics", window=window)
         rows = [{"rule": name, "totals": found["totals"], "error_rate": found["error_rate"]}]
         if found["canary"] is not None:
-            rows.append({"rule": f"{name}~canary", "totals": found["canary"], "error_rate": 0.0})
+            rows.append({"rule": f"{name}~canary", "totals": found["canary"], "error_rate": None})
     else:
         found = api.get("/rules/statistics", sort=sort, limit=limit, window=window)
         rows = found["items"]

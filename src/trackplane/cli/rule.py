@@ -56,7 +56,7 @@ class _Checked(msgspec.Struct, kw_only=True):
 
 def _checked(file: Path, local: Local, url: str) -> list[_Checked]:
     """Check a file's rules; findings are of the file."""
-    offline = definitions(local, url) if local.plan is not None else None
+    offline = definitions(local, url) if local.given else None
     api = Api(url) if offline is None else None
     found: list[_Checked] = []
     for line, source in documents(read_text(file)):
@@ -182,7 +182,9 @@ def run_rule_tests(
 @app.command()
 def fmt(
     file: Path = FileArgument,
-    to: str = typer.Option("python", "--to", help="Front end: python, sql or builder."),
+    to: str = typer.Option(
+        "", "--to", help="Front end: python, sql or builder; each rule's own if left out."
+    ),
     write: bool = typer.Option(False, "--write", "-w", help="Write the file, not the terminal."),
     plan: Path | None = PlanOption,
     datasets: Path | None = DatasetsOption,
@@ -196,16 +198,17 @@ def fmt(
 
     Example: trackplane rule fmt rules.yaml --to sql
     """
-    if to not in _FRONT_ENDS:
+    if to and to not in _FRONT_ENDS:
         raise ConfigurationError(f"there is no front end {to!r}", hint=", ".join(_FRONT_ENDS))
     local = Local(plan=plan, datasets=datasets, functions=functions, tables=tables, scripts=scripts)
-    offline = definitions(local, url) if plan is not None else None
+    offline = definitions(local, url) if local.given else None
     api = Api(url) if offline is None else None
     texts: list[str] = []
     findings: list[Finding] = []
     for line, source in documents(read_text(file)):
         try:
-            texts.append(_formatted(source, to, offline, api).rstrip() + "\n")
+            front_end = to or load_rule(source).front_end
+            texts.append(_formatted(source, front_end, offline, api).rstrip() + "\n")
         except InputError as error:
             findings += [moved(each, str(file), line) for each in error.findings] or [
                 Finding(code=error.code, message=error.message, file=str(file), line=line)
@@ -216,7 +219,7 @@ def fmt(
     if write:
         file.write_text(text, encoding="utf-8")
     if as_json:
-        emit_json({"file": str(file), "front_end": to, "text": text, "written": write})
+        emit_json({"file": str(file), "front_end": to or None, "text": text, "written": write})
     elif write:
         say(f"wrote {file}")
     else:
@@ -249,10 +252,8 @@ def explain(
     Example: trackplane rule explain big_spender --code
     """
     path = Path(what)
-    if plan is not None:
-        local = Local(
-            plan=plan, datasets=datasets, functions=functions, tables=tables, scripts=scripts
-        )
+    local = Local(plan=plan, datasets=datasets, functions=functions, tables=tables, scripts=scripts)
+    if local.given:
         rule = check_rule(load_rule(read_text(path), file=what), definitions(local, url))
         found = explain_rule(rule)
         if as_json:

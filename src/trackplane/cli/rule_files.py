@@ -27,12 +27,12 @@ from trackplane.rules.definitions import Definitions
 
 FileArgument = typer.Argument(..., help="A file of one or more rules (YAML).", show_default=False)
 PlanOption = typer.Option(None, "--plan", help="Check against this plan file, not the server's.")
-DatasetsOption = typer.Option(None, "--datasets", help="Datasets file that goes with --plan.")
+DatasetsOption = typer.Option(None, "--datasets", help="Datasets of this file, not the server's.")
 FunctionsOption = typer.Option(
-    None, "--functions", help="Folder (or file) of functions that goes with --plan."
+    None, "--functions", help="Functions of this folder or file, not the server's."
 )
-TablesOption = typer.Option(None, "--tables", help="Folder of tables that goes with --plan.")
-ScriptsOption = typer.Option(None, "--scripts", help="Folder of scripts that goes with --plan.")
+TablesOption = typer.Option(None, "--tables", help="Tables of this folder, not the server's.")
+ScriptsOption = typer.Option(None, "--scripts", help="Scripts of this folder, not the server's.")
 
 _SERVED: Final[dict[Kind, str]] = {
     "dataset": "/datasets",
@@ -43,7 +43,7 @@ _SERVED: Final[dict[Kind, str]] = {
 
 
 class Local(msgspec.Struct, frozen=True, kw_only=True):
-    """Which files stand in for the server's definitions; ``plan`` None: all are the server's."""
+    """Which files stand in for the server's definitions; those left out are the server's."""
 
     plan: Path | None = None
     datasets: Path | None = None
@@ -51,16 +51,31 @@ class Local(msgspec.Struct, frozen=True, kw_only=True):
     tables: Path | None = None
     scripts: Path | None = None
 
+    @property
+    def given(self) -> bool:
+        """Whether any file stands in."""
+        return any(path is not None for path in msgspec.structs.astuple(self))
+
 
 def documents(text: str) -> list[tuple[int, str]]:
-    """Return a file's documents, each with the number of its first line."""
+    """Return a file's documents, each with the number of its first line.
+
+    Raises:
+        InputError: there are none.
+    """
     found: list[tuple[int, list[str]]] = [(1, [])]
     for number, line in enumerate(text.splitlines(), 1):
         if line.rstrip() == "---":
             found.append((number + 1, []))
         else:
             found[-1][1].append(line)
-    return [(first, "\n".join(lines) + "\n") for first, lines in found if any(lines)]
+    kept = [(first, "\n".join(lines) + "\n") for first, lines in found if any(lines)]
+    if not kept:
+        raise InputError(
+            "the file is empty",
+            hint="a definition starts with its kind and name, as in `rule: <name>`",
+        )
+    return kept
 
 
 def findings_of(raw: list[dict[str, Any]]) -> list[Finding]:
@@ -82,13 +97,8 @@ def definitions(local: Local, url: str) -> Definitions:
     Raises:
         InputError: a file is wrong; all findings of it are in it.
     """
-    assert local.plan is not None
     load_functions(Path(os.environ.get("TRACKPLANE_DATA", "data")) / "enrichers")
-    plan = compile_plan(None, read_text(local.plan), file=str(local.plan))
-    resources = [
-        Resource(kind="event", name=f"{plan.app}/{event}", body=body)
-        for event, body in plan.bodies.items()
-    ]
+    resources = list(_plans(local.plan, url))
     given: dict[Kind, Path | None] = {
         "dataset": local.datasets,
         "function": local.functions,
@@ -102,6 +112,22 @@ def definitions(local: Local, url: str) -> Definitions:
         elif api is not None:
             resources += _served(api, kind)
     return definitions_of(Snapshot.of(1, resources))
+
+
+def _plans(path: Path | None, url: str) -> Iterator[Resource]:
+    """Yield the events of a plan file, else of all plans of the server."""
+    if path is not None:
+        sources = [(str(path), read_text(path))]
+    else:
+        api = Api(url)
+        served = [api.get(f"/apps/{entry['app']}/plan") for entry in api.items("/apps")]
+        sources = [(f"plan of {plan['app']}", plan["source"]) for plan in served]
+    for file, source in sources:
+        if not source:  # an app without a plan yet
+            continue
+        plan = compile_plan(None, source, file=file)
+        for event, body in plan.bodies.items():
+            yield Resource(kind="event", name=f"{plan.app}/{event}", body=body)
 
 
 def _read(kind: Kind, path: Path, before: list[Resource]) -> Iterator[Resource]:
