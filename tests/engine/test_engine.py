@@ -313,3 +313,23 @@ def test_what_is_in_use_is_compiled_with_the_change(make_frame, make_ruleset) ->
     Engine(before).process([(make_frame([("pay", b"{}")]), None)])
     after, _ = before.apply(2, changed={"one": ir.encode(rule("one", above(1.0)))})
     assert after.in_use == {("pay", "shop", "prod")}
+
+
+@pytest.mark.parametrize(
+    "odd", [b'{},{},{"what":3}', b'{"what":{"n":9}},{"what":{"n":"x"}}', b"{},{},{},{},5"]
+)
+def test_bytes_of_several_values_are_unreadable_and_hurt_no_neighbour(
+    make_frame, make_ruleset, odd
+):
+    """What stands in one event's place but is more than one decodes to nothing, and ends."""
+    n = ir.Path("what", ("n",), ir.INT64)
+    rule = ir.Rule(
+        name="r", target="t", actions=(ir.Select((ir.Column("n", n),)),), reads=("what.n",)
+    )
+    good = b'{"what":{"n":2}}'
+    for events in ([odd], [good, odd, good], [odd, odd, good]):
+        frame = make_frame([("pay", data) for data in events])
+        outputs = Engine(make_ruleset([rule])).process([(frame, None)])
+        kept = [data for data in events if data == good]
+        assert outputs.rows["t"].data == [b'{"n":2}'] * len(kept) if kept else not outputs.rows
+        assert [dirty.reason for dirty in outputs.dirty] == ["rule_unreadable"] * events.count(odd)

@@ -143,7 +143,9 @@ class Decoding:
             except DECODE_ERRORS as error:
                 found = _PLACE.search(str(error))
                 misfit = True
-                window = window[: int(found[1]) if found is not None else len(window) // 2]
+                # Bytes that are several JSON values move the places of those behind them.
+                place = int(found[1]) if found is not None else len(window) // 2
+                window = window[: min(place, len(window) - 1)]
                 continue
             if len(events) == len(window):
                 return events, misfit
