@@ -1,7 +1,7 @@
 /** Keeps the text of an editor as the rule's draft: saved a second after the last key, never over another's. */
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { api, ApiError, data, type Schemas } from "../../api/client";
 import { draftQuery } from "../../api/queries-rules";
 
@@ -34,18 +34,18 @@ export function useDraft({ rule, source, base, baseVersion, etag: first, enabled
   // One request at a time: each is made with the ETag that the one before it left.
   const queue = useRef(Promise.resolve());
   const turn = useRef(0);
+  const drop = useCallback(async (name: string) => {
+    const known = etag.current;
+    if (known === "0") return;
+    etag.current = "0";
+    saved.current = undefined;
+    await data(api.DELETE("/api/v1/rules/{rule}/draft", { params: { path: { rule: name }, header: { "If-Match": `"${known}"` } } })).catch(() => undefined);
+  }, []);
 
   useEffect(() => {
     // What is still being typed, or was just replaced by what is in force, is no draft yet.
     if (!enabled || !rule || settled !== source) return;
     const mine = ++turn.current;
-    const drop = async (name: string) => {
-      if (etag.current === "0") return;
-      const known = etag.current;
-      etag.current = "0";
-      saved.current = undefined;
-      await data(api.DELETE("/api/v1/rules/{rule}/draft", { params: { path: { rule: name }, header: { "If-Match": `"${known}"` } } })).catch(() => undefined);
-    };
     const save = async () => {
       if (mine !== turn.current) return; // a later text is waiting
       if (savedAs.current !== rule) {
@@ -79,7 +79,7 @@ export function useDraft({ rule, source, base, baseVersion, etag: first, enabled
       }
     };
     queue.current = queue.current.then(save);
-  }, [cache, enabled, rule, source, settled, base, baseVersion]);
+  }, [cache, drop, enabled, rule, source, settled, base, baseVersion]);
 
   return {
     state,
@@ -93,8 +93,8 @@ export function useDraft({ rule, source, base, baseVersion, etag: first, enabled
     },
     /** The draft is gone: published, or thrown away. */
     forget: () => {
-      etag.current = "0";
-      saved.current = undefined;
+      // A save may have come after what was published: such a draft goes too.
+      queue.current = queue.current.then(() => drop(rule));
       cache.setQueryData(draftQuery(rule).queryKey, null);
       setState("none");
     },
