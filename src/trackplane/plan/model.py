@@ -17,6 +17,16 @@ TypeName = Literal[
     "string", "integer", "number", "boolean", "timestamp", "array", "object", "map", "json"
 ]
 TYPE_NAMES: Final = TypeName.__args__  # type: ignore[attr-defined]
+PiiClass = Literal[
+    "name", "email", "phone", "address", "location", "ip", "device_id", "account_id",
+    "government_id", "payment", "health", "biometric", "birth_date", "free_text", "other",
+]  # fmt: skip
+PII_CLASSES: Final = PiiClass.__args__  # type: ignore[attr-defined]
+Purpose = Literal[
+    "service", "support", "analytics", "personalisation", "advertising", "fraud", "security",
+    "research", "legal",
+]  # fmt: skip
+PURPOSES: Final = Purpose.__args__  # type: ignore[attr-defined]
 Scalar = str | int | float | bool | None
 Text = str | dict[str, str]  # a text, or one per language
 
@@ -52,8 +62,8 @@ class Property(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     additional: bool = True
     title: Text | None = None
     description: Text | None = None
-    pii: str | None = None
-    purpose: tuple[str, ...] = ()
+    pii: PiiClass | None = None
+    purpose: tuple[Purpose, ...] = ()
     deprecated: Deprecation | None = None
 
 
@@ -84,6 +94,18 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     patch: dict[str, dict[str, object]]
 
 
+class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A condition over several properties of an event, as a rule expression.
+
+    An event breaks it if ``that`` is FALSE or fails; TRUE and NULL keep it. ``rules`` compiles it.
+    """
+
+    name: str
+    that: str
+    message: Text | None = None
+    severity: Literal["error", "warning"] = "error"
+
+
 class EventSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One planned event, self-contained."""
 
@@ -102,11 +124,18 @@ class EventSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     variants: tuple[Variant, ...] = ()
     deprecated: Deprecation | None = None
     removed: bool = False
-    expires: str | None = None
+    expires: str | None = None  # the last day, ISO
+    renew_days: int | None = None  # prolonged while it was used in that many days
+    category: str | None = None
+    checks: tuple[Check, ...] = ()
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A named measure; ``measure`` and ``where`` are rule-expression texts, checked by ``rules``."""
+    """A named measure over an event; ``measure`` and ``where`` are texts that ``rules.metrics`` checks.
+
+    ``measure`` is an aggregate: ``count()``, ``count_distinct(x)``, ``sum(x)``, ``avg(x)``, ``min(x)``,
+    ``max(x)`` or arithmetic over such; ``where`` is a rule expression that chooses events.
+    """
 
     name: str
     of: str
@@ -114,14 +143,42 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     where: str | None = None
     unit: str | None = None
     title: Text | None = None
+    description: Text | None = None
     owner: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Library(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Types and groups that apps share: ``commerce@3``. A published version never changes.
+
+    ``types`` and ``groups`` are as written (short forms spelt out, not expanded): a plan that uses it
+    reads them below its own of the same name.
+    """
+
+    name: str
+    version: int
+    title: Text | None = None
+    description: Text | None = None
+    owner: str | None = None
+    types: dict[str, object] = {}
+    groups: dict[str, object] = {}
+
+    @property
+    def id(self) -> str:
+        """Return the pinned name that plans write, such as ``commerce@3``."""
+        return f"{self.name}@{self.version}"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An app's plan, resolved: what one revision holds."""
+    """An app's plan, resolved: what one revision holds.
+
+    ``types`` and ``groups`` are the app's own and its libraries', expanded.
+    """
 
     app: str
     format: int = 1
     use: tuple[str, ...] = ()
+    types: dict[str, Property] = {}
+    groups: dict[str, Properties] = {}
     events: dict[str, EventSpec] = {}
     metrics: dict[str, Metric] = {}
