@@ -233,9 +233,10 @@ def publish_plans(platform: Platform) -> Iterator[tuple[float, float]]:
     changed = plain.replace("\nmetrics:\n", f"\n{PLAN_CHANGE}\nmetrics:\n")
     for number in range(PLANS):
         etag = platform.etag(path)
-        body = {"source": (changed, plain)[number % 2], "message": f"benchmark {number}"}
+        files = {"plan.yaml": (changed, plain)[number % 2]}
+        body = {"files": files, "message": f"benchmark {number}"}
 
-        def put(etag: str = etag, body: dict[str, str] = body) -> Any:
+        def put(etag: str = etag, body: dict[str, Any] = body) -> Any:
             return platform.call("PUT", path, etag=etag, json=body)
 
         yield effective(platform, put)

@@ -72,7 +72,7 @@ def _set_up(platform: Platform) -> str:
         "PUT",
         "/apps/shop/plan",
         etag=platform.etag("/apps/shop/plan"),
-        json={"source": example_text("plan.yaml"), "message": "the example"},
+        json={"files": {"plan.yaml": example_text("plan.yaml")}, "message": "the example"},
     )
     for source in documents(example_text("datasets.yaml")):
         platform.call("POST", "/datasets", json={"source": source})

@@ -110,7 +110,9 @@ def nodes(address: str, home: Path, folder: Path, **consumers: Node) -> Iterator
 
 def put_plan(client: Any, source: str, etag: str, app: str = "shop") -> Any:
     return client.put(
-        f"/apps/{app}/plan", json={"source": source}, headers={"If-Match": f'"{etag}"'}
+        f"/apps/{app}/plan",
+        json={"files": {"plan.yaml": source}},
+        headers={"If-Match": f'"{etag}"'},
     )
 
 
@@ -134,11 +136,11 @@ def test_a_plan_becomes_a_revision_and_only_what_changed_travels(shop: Any) -> N
     assert {r.key for r in delta.changed} == {("event", "shop/page_view"), ("app", "shop")}
     assert delta.end == answer["number"] == before.number + 1
     plan = shop.client.get("/apps/shop/plan")
-    assert plan.json()["source"] == changed
+    assert plan.json()["files"] == {"plan.yaml": changed}
     assert plan.headers["etag"] == '"2"'
     revisions = shop.client.get("/apps/shop/plan/revisions").json()["items"]
     assert [row["revision"] for row in revisions] == [2, 1]
-    assert shop.client.get("/apps/shop/plan/revisions/1").json()["source"] == PLAN
+    assert shop.client.get("/apps/shop/plan/revisions/1").json()["files"] == {"plan.yaml": PLAN}
     same = put_plan(shop.client, changed, "2").json()
     assert (same["revision"], same["number"]) == (2, 0)
 
@@ -158,7 +160,7 @@ def test_a_wrong_plan_lists_every_finding_with_its_place(shop: Any) -> None:
     findings = answer.json()["findings"]
     assert len(findings) >= 2
     assert all(f["line"] and f["column"] for f in findings)
-    check = shop.client.post("/apps/shop/plan/check", json={"source": wrong}).json()
+    check = shop.client.post("/apps/shop/plan/check", json={"files": {"plan.yaml": wrong}}).json()
     assert not check["ok"]
     assert check["findings"] == findings
     other = put_plan(shop.client, PLAN.replace("app: shop", "app: bank"), "1")
@@ -222,7 +224,7 @@ def test_a_plan_change_that_breaks_rules_is_refused_and_names_them_all(shop: Any
         source = RULE.replace("big_spender", name)
         assert shop.client.post("/rules", json={"source": source}).status_code == 201
     broken = PLAN.replace("total:", "sum:")
-    check = shop.client.post("/apps/shop/plan/check", json={"source": broken}).json()
+    check = shop.client.post("/apps/shop/plan/check", json={"files": {"plan.yaml": broken}}).json()
     assert check["broken_rules"] == ["one", "two"]
     answer = put_plan(shop.client, broken, "1")
     assert answer.status_code == 422

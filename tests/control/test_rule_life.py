@@ -377,7 +377,7 @@ def test_the_language_is_served_for_completion(shop: Any) -> None:
 def test_a_plan_change_is_classified(shop: Any) -> None:
     """Additive, narrowing, breaking: in the check and in the answer."""
     wider = PLAN + "      title: {type: string}\n"
-    check = shop.client.post("/apps/shop/plan/check", json={"source": wider}).json()
+    check = shop.client.post("/apps/shop/plan/check", json={"files": {"plan.yaml": wider}}).json()
     assert check["compatibility"] == "additive"
     assert put_plan(shop.client, wider, "1").json()["compatibility"] == "additive"
     narrower = wider.replace("title: {type: string}", "title: {type: string, required: true}")

@@ -44,7 +44,9 @@ def test_schemathesis_finds_nothing(start: Callable[..., Any], tmp_path: Path) -
     manifest = Manifest(tmp_path / "lake" / "manifest.db", clock=lambda: 0)
     control = start(data=LocalData(MemoryQueue(clock=lambda: 0), manifest))
     control.client.post("/apps", json={"app": "shop"})
-    control.client.put("/apps/shop/plan", json={"source": PLAN}, headers={"If-Match": "*"})
+    control.client.put(
+        "/apps/shop/plan", json={"files": {"plan.yaml": PLAN}}, headers={"If-Match": "*"}
+    )
     control.client.post("/datasets", json={"source": DATASET})
     assert control.client.post("/rules", json={"source": RULE}).status_code == 201
     for path, source in (("/functions", FUNCTION), ("/tables", TABLE), ("/scripts", SCRIPT)):

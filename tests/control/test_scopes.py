@@ -33,7 +33,8 @@ def both(control: Any) -> Any:
         assert control.client.post("/apps", json={"app": app}).status_code == 201
         plan = PLAN.replace("app: shop", f"app: {app}")
         path = f"/apps/{app}/plan"
-        answer = control.client.put(path, json={"source": plan}, headers={"If-Match": '"0"'})
+        body = {"files": {"plan.yaml": plan}}
+        answer = control.client.put(path, json=body, headers={"If-Match": '"0"'})
         assert answer.status_code == 200, answer.text
     assert control.client.post("/datasets", json={"source": DATASET}).status_code == 201
     control.shop = control.new_token(name="shop", role="developer", apps=["shop"])

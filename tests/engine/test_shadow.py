@@ -42,7 +42,7 @@ to: sales
 
 def rule(where: str = 'event == "pay"', cents: str = "1", kind: str = "what.kind") -> ir.Rule:
     """Return a checked rule."""
-    compiled = compile_plan(None, PLAN, file="plan")
+    compiled = compile_plan(None, {"plan": PLAN})
     snapshot = Snapshot.of(
         1,
         [

@@ -137,7 +137,7 @@ def test_a_viewer_reads_and_cannot_publish(shop: Shop, tag: str) -> None:
     headers = {"Authorization": f"Bearer {made['token']}", "If-Match": "*"}
     base = f"{shop.platform.url}/api/v1"
     assert shop.http.get(f"{base}/apps/shop/plan", headers=headers).status_code == 200
-    plan = {"source": example_text("plan.yaml"), "message": "no"}
+    plan = {"files": {"plan.yaml": example_text("plan.yaml")}, "message": "no"}
     for method, path, body in (
         ("PUT", "/apps/shop/plan", plan),
         ("POST", "/rules", {"source": "rule: x"}),

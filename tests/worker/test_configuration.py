@@ -23,7 +23,7 @@ SERVER = 1_795_376_614_990
 
 def resources() -> dict[str, Resource]:
     """Return the example shop's datasets and rules as they travel, by name."""
-    plan = compile_plan(None, example_text("plan.yaml"), file="plan.yaml")
+    plan = compile_plan(None, {"plan.yaml": example_text("plan.yaml")})
     events = [
         Resource(kind="event", name=f"{plan.app}/{n}", body=b) for n, b in plan.bodies.items()
     ]

@@ -157,7 +157,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change some files of the plan, as a new revision
+         * @description Needs the role developer.
+         */
+        patch: operations["patch_plan"];
         trace?: never;
     };
     "/api/v1/apps/{app}/plan/check": {
@@ -208,7 +212,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show one revision with its source
+         * Show one revision with its files
          * @description Needs the role viewer.
          */
         get: operations["get_revision"];
@@ -1641,6 +1645,23 @@ export interface components {
             reason?: string;
         };
         /**
+         * Check
+         * @description A condition over several properties of an event, as a rule expression.
+         */
+        Check: {
+            /** @default null */
+            message?: string | {
+                [key: string]: string;
+            } | null;
+            name: string;
+            /**
+             * @default error
+             * @enum {unknown}
+             */
+            severity?: "error" | "warning";
+            that: string;
+        };
+        /**
          * Column
          * @description A result column and its SQL type.
          */
@@ -2044,6 +2065,10 @@ export interface components {
         EventSpec: {
             app: string;
             /** @default null */
+            category?: string | null;
+            /** @default [] */
+            checks?: components["schemas"]["Check"][];
+            /** @default null */
             deprecated?: components["schemas"]["Deprecation"] | null;
             /** @default null */
             description?: string | {
@@ -2071,6 +2096,8 @@ export interface components {
             };
             /** @default false */
             removed?: boolean;
+            /** @default null */
+            renew_days?: number | null;
             /** @default [] */
             screenshots?: string[];
             /** @default [] */
@@ -2430,10 +2457,12 @@ export interface components {
             created_at: number;
             etag: string;
             events: number;
+            files: {
+                [key: string]: string;
+            };
             hash: string;
             message: string;
             revision: number;
-            source: string;
         };
         /**
          * PlanChanged
@@ -2477,14 +2506,26 @@ export interface components {
             removed: string[];
         };
         /**
-         * PlanSource
-         * @description A plan's YAML text.
+         * PlanPatch
+         * @description The files of a plan that change; null takes one away.
          */
-        PlanSource: {
+        PlanPatch: {
+            files: {
+                [key: string]: string | null;
+            };
             /** @default  */
             message?: string;
-            /** @description YAML text */
-            source: string;
+        };
+        /**
+         * PlanSource
+         * @description A plan's YAML texts by path: names of one section may stand in any of them.
+         */
+        PlanSource: {
+            files: {
+                [key: string]: string;
+            };
+            /** @default  */
+            message?: string;
         };
         /**
          * Point
@@ -2604,13 +2645,13 @@ export interface components {
             /** @default null */
             pattern?: string | null;
             /** @default null */
-            pii?: string | null;
+            pii?: ("account_id" | "address" | "biometric" | "birth_date" | "device_id" | "email" | "free_text" | "government_id" | "health" | "ip" | "location" | "name" | "other" | "payment" | "phone") | null;
             /** @default null */
             properties?: {
                 [key: string]: components["schemas"]["Property"];
             } | null;
             /** @default [] */
-            purpose?: string[];
+            purpose?: ("advertising" | "analytics" | "fraud" | "legal" | "personalisation" | "research" | "security" | "service" | "support")[];
             /** @default false */
             required?: boolean;
             /** @default null */
@@ -2685,18 +2726,20 @@ export interface components {
         };
         /**
          * Revision
-         * @description A plan revision; ``source`` only where one is asked for.
+         * @description A plan revision; ``files`` only where one is asked for.
          */
         Revision: {
             app: string;
             author: string;
             created_at: number;
             events: number;
+            /** @default null */
+            files?: {
+                [key: string]: string;
+            } | null;
             hash: string;
             message: string;
             revision: number;
-            /** @default null */
-            source?: string | null;
         };
         /**
          * Revisions
@@ -4248,6 +4291,144 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PlanSource"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanChanged"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_plan: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description the ETag of the thing as it was read, in quotes, or * */
+                "If-Match": string;
+            };
+            path: {
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanPatch"];
             };
         };
         responses: {

@@ -118,7 +118,10 @@ def apply(
         api.call("POST", "/apps", json={"app": name})
     path = f"/apps/{name}/plan"
     answer, _ = api.call(
-        "PUT", path, etag=api.etag(path) or "*", json={"source": source, "message": message}
+        "PUT",
+        path,
+        etag=api.etag(path) or "*",
+        json={"files": {file.name: source}, "message": message},
     )
     if as_json:
         emit_json(answer | {"app_made": made})

@@ -117,15 +117,15 @@ def definitions(local: Local, url: str) -> Definitions:
 def _plans(path: Path | None, url: str) -> Iterator[Resource]:
     """Yield the events of a plan file, else of all plans of the server."""
     if path is not None:
-        sources = [(str(path), read_text(path))]
+        sources = [{str(path): read_text(path)}]
     else:
         api = Api(url)
         served = [api.get(f"/apps/{entry['app']}/plan") for entry in api.items("/apps")]
-        sources = [(f"plan of {plan['app']}", plan["source"]) for plan in served]
-    for file, source in sources:
-        if not source:  # an app without a plan yet
+        sources = [plan["files"] for plan in served]
+    for files in sources:
+        if not files:  # an app without a plan yet
             continue
-        plan = compile_plan(None, source, file=file)
+        plan = compile_plan(None, files)
         for event, body in plan.bodies.items():
             yield Resource(kind="event", name=f"{plan.app}/{event}", body=body)
 

@@ -13,19 +13,27 @@ import sqlalchemy as sa
 
 from trackplane.control import tables
 from trackplane.control.problems import ForbiddenError, NotFoundError, UnauthenticatedError
-from trackplane.control.wire import Role
+from trackplane.control.roles import ACTIONS, PERMISSIONS, ROLES, Action, Role, least, may, rank
+
+__all__ = [
+    "ACTIONS", "ALL_APPS", "PERMISSIONS", "ROLES", "SYSTEM", "Action", "Actor", "Role",
+    "authenticate", "digest", "new_secret", "shown",
+]  # fmt: skip
 
 ALL_APPS: Final = "*"
-_RANK: Final[dict[str, int]] = {"viewer": 0, "developer": 1, "admin": 2}
 _BYTES: Final = 32  # 256 bits
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Whoever makes a request, by its token; ``apps`` of ``*`` is every app."""
+    """Whoever makes a request, by its token; ``apps`` of ``*`` is every app.
+
+    ``name`` is the token's, which the audit log shows; ``person`` is whose it is.
+    """
 
     name: str
     role: Role
     apps: tuple[str, ...]
+    person: str = ""
 
     @property
     def everywhere(self) -> bool:
@@ -36,14 +44,35 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         """Say whether the token reaches an app."""
         return self.everywhere or app in self.apps
 
-    def require_role(self, role: Role) -> None:
-        """Check the role.
+    def may(self, action: Action) -> bool:
+        """Say whether the token's role may do something."""
+        return may(self.role, action)
+
+    def require(self, action: Action) -> None:
+        """Check that the token's role may do something.
 
         Raises:
-            ForbiddenError: the token's role is a lesser one.
+            ForbiddenError: it may not.
         """
-        if _RANK[self.role] < _RANK[role]:
-            raise ForbiddenError(f"this needs the role {role}; the token's is {self.role}")
+        if not self.may(action):
+            raise ForbiddenError(
+                f"this needs the role {least(action)} or a higher one ({action}); "
+                f"the token's is {self.role}"
+            )
+
+    def require_grantable(self, role: Role, apps: Iterable[str]) -> None:
+        """Check that the token may give a role over apps: nothing beyond its own.
+
+        Raises:
+            ForbiddenError: that is a higher role or a wider reach than its own.
+        """
+        if rank(role) > rank(self.role):
+            raise ForbiddenError(f"a token of the role {self.role} cannot give the role {role}")
+        wider = [app for app in apps if app not in self.apps]
+        if wider and not self.everywhere:
+            raise ForbiddenError(
+                f"a token cannot give a reach beyond its own: {', '.join(sorted(wider)[:10])}"
+            )
 
     def require_app(self, app: str) -> None:
         """Check that the token reaches an app; what it cannot see does not exist for it.
@@ -67,7 +96,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
             raise ForbiddenError(f"the token does not reach {what}")
 
 
-SYSTEM: Final = Actor(name="system", role="admin", apps=(ALL_APPS,))
+SYSTEM: Final = Actor(name="system", role="admin", apps=(ALL_APPS,), person="system")
 
 
 def new_secret(prefix: str) -> str:
@@ -102,4 +131,4 @@ def authenticate(connection: sa.Connection, authorization: str) -> Actor:
     ).first()
     if row is None or not hmac.compare_digest(row.sha256, given):
         raise UnauthenticatedError("the token is not known")
-    return Actor(name=row.name, role=row.role, apps=tuple(row.apps))
+    return Actor(name=row.name, role=row.role, apps=tuple(row.apps), person=row.person)

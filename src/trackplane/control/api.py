@@ -89,7 +89,7 @@ class Api:
         loop = asyncio.get_running_loop()
         authorization = request.headers.get("authorization", "")
         actor = await loop.run_in_executor(self._quick, self._authenticate, authorization)
-        actor.require_role(operation.role)
+        actor.require(operation.action)
         body = b""
         if operation.body is not None:
             media_type = request.headers.get("content-type", "application/json")

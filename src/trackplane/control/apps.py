@@ -73,7 +73,7 @@ def list_apps(call: Call, query: wire.Paging) -> wire.Apps:
     return wire.Apps(items=items, next=cursor)
 
 
-@operations.add("POST", "/apps", role="admin", status=201)
+@operations.add("POST", "/apps", action="app.edit", status=201)
 def create_app(call: Call, body: wire.AppCreate) -> wire.App:
     """Create an app."""
     call.actor.require_apps([body.app])
@@ -106,7 +106,7 @@ def get_app(call: Call, app: wire.Word) -> wire.App:
         return _view(find_app(connection, call, app))
 
 
-@operations.add("PATCH", "/apps/{app}", role="admin", precondition=True)
+@operations.add("PATCH", "/apps/{app}", action="app.edit", precondition=True)
 def update_app(call: Call, app: wire.Word, body: wire.AppChange) -> wire.App:
     """Change an app's settings; what is left out stays."""
     with call.platform.publisher.change(call.actor, f"app {app} changed") as change:
@@ -156,7 +156,7 @@ def _key(row: sa.Row[Any]) -> wire.Key:
     )
 
 
-@operations.add("GET", "/apps/{app}/keys", role="developer")
+@operations.add("GET", "/apps/{app}/keys", action="key.edit")
 def list_keys(call: Call, app: wire.Word, query: wire.Paging) -> wire.Keys:
     """List an app's write keys, by their prefixes."""
     with call.platform.database.read() as connection:
@@ -166,7 +166,7 @@ def list_keys(call: Call, app: wire.Word, query: wire.Paging) -> wire.Keys:
     return wire.Keys(items=items, next=cursor)
 
 
-@operations.add("POST", "/apps/{app}/keys", role="developer", status=201)
+@operations.add("POST", "/apps/{app}/keys", action="key.edit", status=201)
 def create_key(call: Call, app: wire.Word, body: wire.KeyCreate) -> wire.KeyCreated:
     """Make a write key; it is shown this once."""
     return add_key(call, app, body.env, body.label)
@@ -209,7 +209,7 @@ def add_key(call: Call, app: str, env: str, label: str) -> wire.KeyCreated:
     )
 
 
-@operations.add("DELETE", "/apps/{app}/keys/{id}", role="developer")
+@operations.add("DELETE", "/apps/{app}/keys/{id}", action="key.edit")
 def delete_key(call: Call, app: wire.Word, id: wire.Word) -> wire.Removed:
     """Revoke a write key."""
     with call.platform.publisher.change(call.actor, f"write key of {app} revoked") as change:

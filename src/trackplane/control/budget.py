@@ -111,7 +111,7 @@ def require(call: Call, rule: ir.Rule, *, accept: bool) -> Budget:
             hint="narrow it (filter, sample, fewer columns), or an admin publishes it with"
             " --accept-cost",
         )
-    if call.actor.role != "admin":
+    if not call.actor.may("budget.exceed"):
         raise ForbiddenError("only an admin may accept a rule's cost")
     return found
 

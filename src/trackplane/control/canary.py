@@ -78,7 +78,7 @@ def _running(change: Change, call: Call, rule: str) -> CanaryTrial:
     return kept
 
 
-@operations.add("POST", "/rules/{rule}/canary", role="developer", status=201)
+@operations.add("POST", "/rules/{rule}/canary", action="rule.edit", status=201)
 def start_canary(call: Call, rule: wire.Word, body: live_wire.CanaryCreate) -> live_wire.Canary:
     """Run a new version for a share of the events; it is taken back when it passes a limit."""
     platform = call.platform
@@ -126,7 +126,7 @@ def get_canary(call: Call, rule: wire.Word) -> live_wire.Canary:
     return _view(kept)
 
 
-@operations.add("PATCH", "/rules/{rule}/canary", role="developer", precondition=True)
+@operations.add("PATCH", "/rules/{rule}/canary", action="rule.edit", precondition=True)
 def change_canary(call: Call, rule: wire.Word, body: live_wire.CanaryChange) -> live_wire.Canary:
     """Give the canary another share; the comparison begins anew."""
     platform = call.platform
@@ -145,7 +145,7 @@ def change_canary(call: Call, rule: wire.Word, body: live_wire.CanaryChange) -> 
     return _view(kept, change.number)
 
 
-@operations.add("POST", "/rules/{rule}/canary/promote", role="developer")
+@operations.add("POST", "/rules/{rule}/canary/promote", action="rule.edit")
 def promote_canary(call: Call, rule: wire.Word, body: live_wire.CanaryPromote) -> live_wire.Canary:
     """Make the canary the rule, for all events."""
     platform = call.platform
@@ -177,7 +177,7 @@ def promote_canary(call: Call, rule: wire.Word, body: live_wire.CanaryPromote) -
     return _view(kept, change.number)
 
 
-@operations.add("DELETE", "/rules/{rule}/canary", role="developer")
+@operations.add("DELETE", "/rules/{rule}/canary", action="rule.edit")
 def abort_canary(call: Call, rule: wire.Word) -> live_wire.Canary:
     """Take the canary back: the version in force gets all events again."""
     with call.platform.publisher.change(call.actor, f"canary of {rule} aborted") as change:

@@ -44,7 +44,7 @@ def list_datasets(call: Call, query: wire.Paging) -> wire.Datasets:
     return wire.Datasets(items=items, next=cursor)
 
 
-@operations.add("POST", "/datasets", role="developer", status=201)
+@operations.add("POST", "/datasets", action="definition.edit", status=201)
 def create_dataset(call: Call, body: wire.DatasetSource) -> wire.Dataset:
     """Declare a dataset."""
     compiled = compile_dataset(body.source, file="dataset.yaml")
@@ -67,7 +67,7 @@ def get_dataset(call: Call, dataset: wire.Word) -> wire.Dataset:
     return _dataset(row)
 
 
-@operations.add("PUT", "/datasets/{dataset}", role="developer", precondition=True)
+@operations.add("PUT", "/datasets/{dataset}", action="definition.edit", precondition=True)
 def update_dataset(call: Call, dataset: wire.Word, body: wire.DatasetSource) -> wire.Dataset:
     """Change a dataset; refused if a rule that writes to it would break."""
     compiled = compile_dataset(body.source, file="dataset.yaml")

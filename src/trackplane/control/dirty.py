@@ -101,7 +101,7 @@ def list_dirty_groups(call: Call, query: live_wire.DirtyGroupQuery) -> live_wire
     )
 
 
-@operations.add("POST", "/dirty/fixes", role="developer")
+@operations.add("POST", "/dirty/fixes", action="dirty.replay")
 def try_fix(call: Call, body: live_wire.DirtyFix) -> live_wire.DirtyFixed:
     """Show what edits make of dirty events and what would become of them; nothing is written."""
     call.actor.require_app(body.selection.app)
@@ -148,7 +148,7 @@ def _fixed(trial: Trial, event: StoredDirty, body: live_wire.DirtyFix) -> live_w
     return found
 
 
-@operations.add("POST", "/dirty/replays", role="developer", status=201)
+@operations.add("POST", "/dirty/replays", action="dirty.replay", status=201)
 def start_replay(call: Call, body: live_wire.ReplayCreate) -> live_wire.DirtyReplay:
     """Replay dirty events, mended by edits, each once; the answer is a job to look at."""
     call.actor.require_app(body.selection.app)
@@ -192,14 +192,14 @@ def get_replay(call: Call, id: wire.Word) -> live_wire.DirtyReplay:
     return _find(call, id)
 
 
-@operations.add("POST", "/dirty/replays/{id}/cancel", role="developer")
+@operations.add("POST", "/dirty/replays/{id}/cancel", action="dirty.replay")
 def cancel_replay(call: Call, id: wire.Word) -> live_wire.DirtyReplay:
     """Stop a replay; what was not sent yet stays in the list."""
     _find(call, id)
     return replay.cancel(call.platform, id)
 
 
-@operations.add("POST", "/dirty/replays/{id}/undo", role="developer")
+@operations.add("POST", "/dirty/replays/{id}/undo", action="dirty.replay")
 def undo_replay(call: Call, id: wire.Word) -> live_wire.DirtyReplay:
     """Return a replay's events to the list, and take out the rows that rules put out for them."""
     _find(call, id)

@@ -46,7 +46,7 @@ def get_draft(call: Call, rule: wire.Word) -> rule_wire.Draft:
         return _view(connection, _find(connection, call, rule))
 
 
-@operations.add("PUT", "/rules/{rule}/draft", role="developer", precondition=True)
+@operations.add("PUT", "/rules/{rule}/draft", action="rule.edit", precondition=True)
 def put_draft(call: Call, rule: wire.Word, body: rule_wire.DraftSource) -> rule_wire.Draft:
     """Save a rule's draft; If-Match "0" begins one. 412 holds both texts and their merge."""
     if _NAME.fullmatch(rule) is None or rule in RESERVED:
@@ -85,7 +85,7 @@ def put_draft(call: Call, rule: wire.Word, body: rule_wire.DraftSource) -> rule_
         return _view(change.connection, _find(change.connection, call, rule))
 
 
-@operations.add("DELETE", "/rules/{rule}/draft", role="developer", precondition=True)
+@operations.add("DELETE", "/rules/{rule}/draft", action="rule.edit", precondition=True)
 def delete_draft(call: Call, rule: wire.Word) -> rule_wire.DraftRemoved:
     """Throw a rule's draft away; the answer holds its last text."""
     with call.platform.publisher.change(call.actor, f"draft of {rule} deleted") as change:

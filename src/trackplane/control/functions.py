@@ -52,7 +52,7 @@ def check_function(call: Call, body: rule_wire.RuleText) -> rule_wire.Definition
     return REGISTRY.try_source(call, body.source)
 
 
-@operations.add("POST", "/functions", role="developer", status=201)
+@operations.add("POST", "/functions", action="definition.edit", status=201)
 def create_function(call: Call, body: rule_wire.DefinitionSource) -> rule_wire.Definition:
     """Publish a new function."""
     return REGISTRY.create(call, body)
@@ -64,7 +64,7 @@ def get_function(call: Call, name: wire.Word) -> rule_wire.Definition:
     return REGISTRY.get(call, name)
 
 
-@operations.add("PUT", "/functions/{name}", role="developer", precondition=True)
+@operations.add("PUT", "/functions/{name}", action="definition.edit", precondition=True)
 def update_function(
     call: Call, name: wire.Word, body: rule_wire.DefinitionSource
 ) -> rule_wire.Definition:
@@ -72,7 +72,7 @@ def update_function(
     return REGISTRY.update(call, name, body)
 
 
-@operations.add("DELETE", "/functions/{name}", role="developer", precondition=True)
+@operations.add("DELETE", "/functions/{name}", action="definition.edit", precondition=True)
 def delete_function(call: Call, name: wire.Word) -> wire.Removed:
     """Take away a function that no rule uses; its versions are kept."""
     return REGISTRY.delete(call, name)
@@ -86,7 +86,7 @@ def list_function_versions(
     return REGISTRY.versions(call, name, query)
 
 
-@operations.add("POST", "/functions/{name}/rollback", role="developer")
+@operations.add("POST", "/functions/{name}/rollback", action="definition.edit")
 def roll_back_function(
     call: Call, name: wire.Word, body: rule_wire.Rollback
 ) -> rule_wire.Definition:

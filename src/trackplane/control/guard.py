@@ -255,7 +255,7 @@ def _roll_back(platform: Platform, trial: GuardTrial, found: live_wire.Compariso
     _log.warning("rule_rolled_back", rule=trial.rule, message=message, number=change.number)
 
 
-@operations.add("POST", "/rules/{rule}/guard", role="developer", status=201)
+@operations.add("POST", "/rules/{rule}/guard", action="rule.edit", status=201)
 def guard_rule(call: Call, rule: wire.Word, body: live_wire.GuardCreate) -> live_wire.Guard:
     """Watch the version in force against the one before it, and take it back if it does worse."""
     with call.platform.database.read() as connection:

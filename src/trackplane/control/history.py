@@ -68,7 +68,7 @@ def diff_rule(call: Call, rule: wire.Word, query: rule_wire.DiffQuery) -> rule_w
     )
 
 
-@operations.add("POST", "/rules/{rule}/rollback", role="developer")
+@operations.add("POST", "/rules/{rule}/rollback", action="rule.edit")
 def roll_back_rule(call: Call, rule: wire.Word, body: rule_wire.Rollback) -> rule_wire.Rule:
     """Put an earlier version's text in force again, as a new version; brings back deleted rules."""
     with call.platform.database.read() as connection:

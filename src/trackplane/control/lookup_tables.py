@@ -40,7 +40,7 @@ def check_lookup_table(call: Call, body: rule_wire.RuleText) -> rule_wire.Defini
     return REGISTRY.try_source(call, body.source)
 
 
-@operations.add("POST", "/tables", role="developer", status=201)
+@operations.add("POST", "/tables", action="definition.edit", status=201)
 def create_lookup_table(call: Call, body: rule_wire.DefinitionSource) -> rule_wire.Definition:
     """Publish a new lookup table."""
     return REGISTRY.create(call, body)
@@ -52,7 +52,7 @@ def get_lookup_table(call: Call, name: wire.Word) -> rule_wire.Definition:
     return REGISTRY.get(call, name)
 
 
-@operations.add("PUT", "/tables/{name}", role="developer", precondition=True)
+@operations.add("PUT", "/tables/{name}", action="definition.edit", precondition=True)
 def update_lookup_table(
     call: Call, name: wire.Word, body: rule_wire.DefinitionSource
 ) -> rule_wire.Definition:
@@ -60,7 +60,7 @@ def update_lookup_table(
     return REGISTRY.update(call, name, body)
 
 
-@operations.add("DELETE", "/tables/{name}", role="developer", precondition=True)
+@operations.add("DELETE", "/tables/{name}", action="definition.edit", precondition=True)
 def delete_lookup_table(call: Call, name: wire.Word) -> wire.Removed:
     """Take away a lookup table that no rule uses; its versions are kept."""
     return REGISTRY.delete(call, name)
@@ -74,7 +74,7 @@ def list_lookup_table_versions(
     return REGISTRY.versions(call, name, query)
 
 
-@operations.add("POST", "/tables/{name}/rollback", role="developer")
+@operations.add("POST", "/tables/{name}/rollback", action="definition.edit")
 def roll_back_lookup_table(
     call: Call, name: wire.Word, body: rule_wire.Rollback
 ) -> rule_wire.Definition:

@@ -49,6 +49,22 @@ def put_text(connection: sa.Connection, text: str) -> str:
     return hash
 
 
+def put_files(connection: sa.Connection, files: Mapping[str, str]) -> str:
+    """Store texts by path; return the hash that ``files`` takes."""
+    found = {
+        path: (_hash(data := text.encode(errors="replace")), data) for path, text in files.items()
+    }
+    index = msgspec.json.encode([(path, hash) for path, (hash, _) in found.items()])
+    _put(connection, dict(found.values()) | {_hash(index): index})
+    return _hash(index)
+
+
+def files(connection: sa.Connection, hash: str) -> dict[str, str]:
+    """Return the texts that ``put_files`` stored, by path, in their order."""
+    index = msgspec.json.decode(body(connection, hash), type=list[tuple[str, str]])
+    return {path: text(connection, each) for path, each in index}
+
+
 def put_tree(connection: sa.Connection, events: Mapping[str, bytes]) -> tuple[str, dict[str, str]]:
     """Store a revision's events; return the tree's hash and each event's."""
     found = {event: _hash(data) for event, data in events.items()}

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 import trackplane
+from trackplane.control.access import PERMISSIONS, ROLES, Role
 from trackplane.control.operations import Operation
 from trackplane.control.problems import MEDIA_TYPE
 from trackplane.control.routes import OPERATIONS, PREFIX
@@ -92,7 +93,11 @@ def _operation(
     described = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "description": f"Needs the role {operation.role}.",
+        "description": (
+            f"Action `{operation.action}`: for the roles {', '.join(_roles(operation))}."
+        ),
+        "x-action": operation.action,
+        "x-roles": _roles(operation),
         "tags": [operation.tag],
         "parameters": parameters,
         "responses": _responses(operation, inline),
@@ -101,6 +106,10 @@ def _operation(
         content = {"application/json": {"schema": inline[id(operation.body)]}}
         described["requestBody"] = {"required": True, "content": content}
     return described
+
+
+def _roles(operation: Operation) -> list[Role]:
+    return [role for role in ROLES if role in PERMISSIONS[operation.action]]
 
 
 def _responses(operation: Operation, inline: dict[int, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The HTTP API as a table: each operation is a function, its types are its documentation.
 
-One place reads requests, checks tokens, roles and preconditions, and answers; so every operation
+One place reads requests, checks tokens, permissions and preconditions, and answers; so every operation
 behaves alike, and the OpenAPI document (``openapi``) says exactly what is accepted, made from the
 same table. Operations are synchronous and run in threads; ``stream`` ones are made in the loop.
 
@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_type_hints
 
 import msgspec
 
-from trackplane.control.access import Actor
+from trackplane.control.access import Action, Actor
 from trackplane.control.problems import (
     BadRequestError,
     PreconditionRequiredError,
     StaleError,
 )
-from trackplane.control.wire import Role
 from trackplane.errors import Finding, did_you_mean
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     method: Method
     path: str
-    role: Role
+    action: Action
     summary: str
     tag: str
     status: int
@@ -95,7 +94,7 @@ class Operations(list[Operation]):
         method: Method,
         path: str,
         *,
-        role: Role = "viewer",
+        action: Action = "read",
         status: int = 200,
         precondition: bool = False,
         stream: bool = False,
@@ -110,7 +109,7 @@ class Operations(list[Operation]):
                     name=handler.__name__,
                     method=method,
                     path=path,
-                    role=role,
+                    action=action,
                     summary=(inspect.getdoc(handler) or "").split("\n", 1)[0].rstrip("."),
                     tag=self.tag,
                     status=status,

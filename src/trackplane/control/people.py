@@ -64,7 +64,7 @@ def first_token(publisher: Publisher) -> str | None:
     return token
 
 
-@operations.add("GET", "/tokens", role="admin")
+@operations.add("GET", "/tokens", action="token.edit")
 def list_tokens(call: Call, query: wire.Paging) -> wire.Tokens:
     """List the API tokens, by their prefixes."""
     call.actor.require_apps([])
@@ -74,7 +74,7 @@ def list_tokens(call: Call, query: wire.Paging) -> wire.Tokens:
     return wire.Tokens(items=items, next=cursor)
 
 
-@operations.add("POST", "/tokens", role="admin", status=201)
+@operations.add("POST", "/tokens", action="token.edit", status=201)
 def create_token(call: Call, body: wire.TokenCreate) -> wire.TokenCreated:
     """Make an API token; it is shown this once."""
     if not call.actor.everywhere:
@@ -100,7 +100,7 @@ def create_token(call: Call, body: wire.TokenCreate) -> wire.TokenCreated:
     return made
 
 
-@operations.add("DELETE", "/tokens/{id}", role="admin")
+@operations.add("DELETE", "/tokens/{id}", action="token.edit")
 def delete_token(call: Call, id: wire.Word) -> wire.Removed:
     """Revoke an API token."""
     call.actor.require_apps([])
@@ -127,7 +127,7 @@ def _entry(row: sa.Row[Any]) -> wire.AuditEntry:
     )
 
 
-@operations.add("GET", "/audit", role="admin")
+@operations.add("GET", "/audit", action="audit.read")
 def list_audit(call: Call, query: wire.Paging) -> wire.Audit:
     """Show who changed what, newest first."""
     select = sa.select(tables.audit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -31,7 +32,7 @@ def get_plan(call: Call, app: wire.Word) -> wire.Plan:
             return wire.Plan(
                 app=app,
                 revision=0,
-                source="",
+                files={},
                 events=0,
                 hash="",
                 message="",
@@ -43,7 +44,7 @@ def get_plan(call: Call, app: wire.Word) -> wire.Plan:
         return wire.Plan(
             app=app,
             revision=found.revision,
-            source=objects.text(connection, found.source),
+            files=objects.files(connection, found.source),
             events=found.events,
             hash=found.tree,
             message=found.message,
@@ -59,7 +60,7 @@ def check_plan(call: Call, app: wire.Word, body: wire.PlanSource) -> wire.PlanCh
     with call.platform.database.read() as connection:
         find_app(connection, call, app)
     try:
-        plan = compile_plan(app, body.source, file="plan.yaml")
+        plan = compile_plan(app, body.files)
     except InputError as error:
         return wire.PlanCheck(
             ok=False,
@@ -85,41 +86,84 @@ def check_plan(call: Call, app: wire.Word, body: wire.PlanSource) -> wire.PlanCh
     )
 
 
-@operations.add("PUT", "/apps/{app}/plan", role="developer", precondition=True)
+@operations.add("PUT", "/apps/{app}/plan", action="plan.apply", precondition=True)
 def put_plan(call: Call, app: wire.Word, body: wire.PlanSource) -> wire.PlanChanged:
     """Make a plan the one in force, as a new revision."""
     with call.platform.database.read() as connection:
         call.match(str(find_app(connection, call, app).revision))
-    plan = compile_plan(app, body.source, file="plan.yaml")
-    with call.platform.publisher.change(call.actor, f"plan of {app}") as change:
-        row = find_app(change.connection, call, app)
+    return _apply(call, app, body.files, body.message)
+
+
+@operations.add("PATCH", "/apps/{app}/plan", action="plan.apply", precondition=True)
+def patch_plan(call: Call, app: wire.Word, body: wire.PlanPatch) -> wire.PlanChanged:
+    """Change some files of the plan, as a new revision."""
+    with call.platform.database.read() as connection:
+        row = find_app(connection, call, app)
         call.match(str(row.revision))
+        files = files_of(connection, app, row.revision)
+    for path, text in body.files.items():
+        if text is None:
+            files.pop(path, None)
+        else:
+            files[path] = text
+    if not files:
+        raise InputError("nothing would be left of the plan", hint="keep one file at least")
+    return _apply(call, app, files, body.message)
+
+
+def _apply(call: Call, app: str, files: Mapping[str, str], message: str) -> wire.PlanChanged:
+    plan = compile_plan(app, files)
+    with call.platform.publisher.change(call.actor, f"plan of {app}") as change:
+        call.match(str(find_app(change.connection, call, app).revision))
         catalog = Catalog(call.platform.publisher.snapshot)
-        added, changed, removed = _difference(catalog, app, plan)
-        changes = _changes(catalog, app, plan, changed=[*added, *changed, *removed])
-        _refuse_if_broken(catalog, app, plan, [*added, *changed, *removed])
-        source = objects.put_text(change.connection, body.source)
-        tree, hashes = objects.put_tree(change.connection, plan.bodies)
-        revision = row.revision
-        held = _revision_row(change.connection, app, revision) if revision else None
-        if held is None or (held.tree, held.source) != (tree, source):
-            revision += 1
-            _store(change, app, revision, tree, source, len(plan.specs), body.message)
-            _index(change, app, plan, hashes, changed=[*added, *changed], removed=removed)
-            for event in [*added, *changed]:
-                change.put("event", f"{app}/{event}", plan.bodies[event])
-            for event in removed:
-                change.remove("event", f"{app}/{event}")
-            put_settings(change, app)
-            detail: dict[str, Any] = {"revision": revision, "message": body.message}
-            counts = {"added": len(added), "changed": len(changed), "removed": len(removed)}
-            detail["compatibility"] = _gravest(changes)
-            change.audit("plan.update", f"{app}@{revision}", app=app, detail=detail | counts)
+        changed = publish_plan(change, catalog, plan, files, message)
+    return msgspec.structs.replace(changed, number=change.number)
+
+
+def files_of(connection: sa.Connection, app: str, revision: int) -> dict[str, str]:
+    """Return the source of a revision, texts by path; of revision 0, none."""
+    if not revision:
+        return {}
+    return objects.files(connection, _revision_row(connection, app, revision).source)
+
+
+def publish_plan(
+    change: Change, catalog: Catalog, plan: CompiledPlan, files: Mapping[str, str], message: str
+) -> wire.PlanChanged:
+    """Make a compiled plan the one in force: the only way there is. ``number`` is not known yet.
+
+    Raises:
+        InputError: rules would break; their findings are in it.
+    """
+    app = plan.app
+    table = tables.apps
+    revision: int = change.connection.execute(
+        sa.select(table.c.revision).where(table.c.app == app)
+    ).scalar_one()
+    added, changed, removed = _difference(catalog, app, plan)
+    changes = _changes(catalog, app, plan, changed=[*added, *changed, *removed])
+    _refuse_if_broken(catalog, app, plan, [*added, *changed, *removed])
+    source = objects.put_files(change.connection, files)
+    tree, hashes = objects.put_tree(change.connection, plan.bodies)
+    held = _revision_row(change.connection, app, revision) if revision else None
+    if held is None or (held.tree, held.source) != (tree, source):
+        revision += 1
+        _store(change, app, revision, tree, source, len(plan.specs), message)
+        _index(change, app, plan, hashes, changed=[*added, *changed], removed=removed)
+        for event in [*added, *changed]:
+            change.put("event", f"{app}/{event}", plan.bodies[event])
+        for event in removed:
+            change.remove("event", f"{app}/{event}")
+        put_settings(change, app)
+        detail: dict[str, Any] = {"revision": revision, "message": message}
+        counts = {"added": len(added), "changed": len(changed), "removed": len(removed)}
+        detail["compatibility"] = _gravest(changes)
+        change.audit("plan.update", f"{app}@{revision}", app=app, detail=detail | counts)
     return wire.PlanChanged(
         app=app,
         revision=revision,
         hash=tree,
-        number=change.number,
+        number=0,
         added=added,
         changed=changed,
         removed=removed,
@@ -256,7 +300,7 @@ def _revision_row(connection: sa.Connection, app: str, revision: int) -> sa.Row[
     return row
 
 
-def _revision(row: sa.Row[Any], source: str | None = None) -> wire.Revision:
+def _revision(row: sa.Row[Any], files: dict[str, str] | None = None) -> wire.Revision:
     return wire.Revision(
         app=row.app,
         revision=row.revision,
@@ -265,7 +309,7 @@ def _revision(row: sa.Row[Any], source: str | None = None) -> wire.Revision:
         message=row.message,
         author=row.author,
         created_at=row.created_at,
-        source=source,
+        files=files,
     )
 
 
@@ -284,11 +328,11 @@ def list_revisions(call: Call, app: wire.Word, query: wire.Paging) -> wire.Revis
 
 @operations.add("GET", "/apps/{app}/plan/revisions/{revision}")
 def get_revision(call: Call, app: wire.Word, revision: wire.Number) -> wire.Revision:
-    """Show one revision with its source."""
+    """Show one revision with its files."""
     with call.platform.database.read() as connection:
         find_app(connection, call, app)
         row = _revision_row(connection, app, revision)
-        return _revision(row, objects.text(connection, row.source))
+        return _revision(row, objects.files(connection, row.source))
 
 
 @operations.add("GET", "/apps/{app}/events")

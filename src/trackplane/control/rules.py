@@ -115,7 +115,7 @@ def list_rules(call: Call, query: rule_wire.RuleQuery) -> rule_wire.Rules:
     return rule_wire.Rules(items=items, next=cursor)
 
 
-@operations.add("POST", "/rules", role="developer", status=201)
+@operations.add("POST", "/rules", action="rule.edit", status=201)
 def create_rule(call: Call, body: rule_wire.RuleSource) -> rule_wire.Rule:
     """Check, test, estimate and publish a new rule."""
     compiled = compile_for(call, body.source)
@@ -144,7 +144,7 @@ def get_rule(call: Call, rule: wire.Word) -> rule_wire.Rule:
         return view(connection, find_rule(connection, call, rule))
 
 
-@operations.add("PUT", "/rules/{rule}", role="developer", precondition=True)
+@operations.add("PUT", "/rules/{rule}", action="rule.edit", precondition=True)
 def update_rule(call: Call, rule: wire.Word, body: rule_wire.RuleSource) -> rule_wire.Rule:
     """Check, test, estimate and publish a rule's next version."""
     with call.platform.database.read() as connection:
@@ -167,7 +167,7 @@ def update_rule(call: Call, rule: wire.Word, body: rule_wire.RuleSource) -> rule
         )
 
 
-@operations.add("DELETE", "/rules/{rule}", role="developer", precondition=True)
+@operations.add("DELETE", "/rules/{rule}", action="rule.edit", precondition=True)
 def delete_rule(call: Call, rule: wire.Word) -> wire.Removed:
     """Withdraw a rule; its versions are kept, and a rollback brings it back."""
     with call.platform.publisher.change(call.actor, f"rule {rule} deleted") as change:

@@ -39,7 +39,7 @@ def list_rulesets(call: Call, query: wire.Paging) -> rule_wire.Rulesets:
     return rule_wire.Rulesets(items=items, next=cursor)
 
 
-@operations.add("POST", "/rulesets/rollback", role="developer")
+@operations.add("POST", "/rulesets/rollback", action="rule.edit")
 def roll_back_ruleset(call: Call, body: rule_wire.RulesetRollback) -> rule_wire.RulesetRolledBack:
     """Put all rules in force again as they were under a number: a new number, old content."""
     return restore(call, body)

@@ -40,7 +40,7 @@ def check_script(call: Call, body: rule_wire.RuleText) -> rule_wire.DefinitionCh
     return REGISTRY.try_source(call, body.source)
 
 
-@operations.add("POST", "/scripts", role="developer", status=201)
+@operations.add("POST", "/scripts", action="definition.edit", status=201)
 def create_script(call: Call, body: rule_wire.DefinitionSource) -> rule_wire.Definition:
     """Publish a new script."""
     return REGISTRY.create(call, body)
@@ -52,7 +52,7 @@ def get_script(call: Call, name: wire.Word) -> rule_wire.Definition:
     return REGISTRY.get(call, name)
 
 
-@operations.add("PUT", "/scripts/{name}", role="developer", precondition=True)
+@operations.add("PUT", "/scripts/{name}", action="definition.edit", precondition=True)
 def update_script(
     call: Call, name: wire.Word, body: rule_wire.DefinitionSource
 ) -> rule_wire.Definition:
@@ -60,7 +60,7 @@ def update_script(
     return REGISTRY.update(call, name, body)
 
 
-@operations.add("DELETE", "/scripts/{name}", role="developer", precondition=True)
+@operations.add("DELETE", "/scripts/{name}", action="definition.edit", precondition=True)
 def delete_script(call: Call, name: wire.Word) -> wire.Removed:
     """Take away a script that no rule uses; its versions are kept."""
     return REGISTRY.delete(call, name)
@@ -74,7 +74,7 @@ def list_script_versions(
     return REGISTRY.versions(call, name, query)
 
 
-@operations.add("POST", "/scripts/{name}/rollback", role="developer")
+@operations.add("POST", "/scripts/{name}/rollback", action="definition.edit")
 def roll_back_script(call: Call, name: wire.Word, body: rule_wire.Rollback) -> rule_wire.Definition:
     """Put an earlier version's text in force again, as a new version."""
     return REGISTRY.roll_back(call, name, body)

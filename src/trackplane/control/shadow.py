@@ -30,7 +30,7 @@ def _find(call: Call, rule: str) -> ShadowTrial:
     return kept
 
 
-@operations.add("POST", "/rules/{rule}/shadow", role="developer", status=201)
+@operations.add("POST", "/rules/{rule}/shadow", action="rule.edit", status=201)
 def start_shadow(call: Call, rule: wire.Word, body: live_wire.ShadowCreate) -> live_wire.Shadow:
     """Run a candidate beside a rule on live traffic and compare what both put out."""
     platform = call.platform
@@ -76,7 +76,7 @@ def get_shadow(call: Call, rule: wire.Word) -> live_wire.Shadow:
     return _view(call, call.platform.shadows.add_to(_find(call, rule)))
 
 
-@operations.add("DELETE", "/rules/{rule}/shadow", role="developer")
+@operations.add("DELETE", "/rules/{rule}/shadow", action="rule.edit")
 def stop_shadow(call: Call, rule: wire.Word) -> live_wire.Shadow:
     """Stop a shadow; its report stays."""
     call.actor.require_apps(_find(call, rule).apps)

@@ -21,6 +21,15 @@ Name = Annotated[
 ]
 Source = Annotated[str, Meta(max_length=32 * 1024 * 1024, description="YAML text")]
 Note = Annotated[str, Meta(max_length=1_000)]
+# A relative path of a YAML file; no part of it begins with a dot.
+FilePath = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]*(/[^./\\\x00-\x1f][^/\\\x00-\x1f]*)*(\.yaml|\.yml)(?![\s\S])",
+        max_length=200,
+    ),
+]
+PlanFiles = Annotated[dict[FilePath, Source], Meta(min_length=1, max_length=10_000)]
 Limit = Annotated[int, Meta(ge=1, le=1_000)]
 Cursor = Annotated[str, Meta(max_length=1_000)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
@@ -160,9 +169,16 @@ class Keys(Wire):
 
 
 class PlanSource(Wire):
-    """A plan's YAML text."""
+    """A plan's YAML texts by path: names of one section may stand in any of them."""
 
-    source: Source
+    files: PlanFiles
+    message: Note = ""
+
+
+class PlanPatch(Wire):
+    """The files of a plan that change; null takes one away."""
+
+    files: Annotated[dict[FilePath, Source | None], Meta(min_length=1, max_length=10_000)]
     message: Note = ""
 
 
@@ -171,7 +187,7 @@ class Plan(Wire):
 
     app: str
     revision: int
-    source: str
+    files: dict[str, str]
     events: int
     hash: str
     message: str
@@ -219,7 +235,7 @@ class PlanChanged(Wire):
 
 
 class Revision(Wire):
-    """A plan revision; ``source`` only where one is asked for."""
+    """A plan revision; ``files`` only where one is asked for."""
 
     app: str
     revision: int
@@ -228,7 +244,7 @@ class Revision(Wire):
     message: str
     author: str
     created_at: int
-    source: str | None = None
+    files: dict[str, str] | None = None
 
 
 class Revisions(Wire):

@@ -146,7 +146,7 @@ def _set_up(platform: Platform, say: Say) -> str:
         "PUT",
         "/apps/shop/plan",
         etag=platform.etag("/apps/shop/plan"),
-        json={"source": example_text("plan.yaml"), "message": "the example"},
+        json={"files": {"plan.yaml": example_text("plan.yaml")}, "message": "the example"},
     )
     for source in check.documents(example_text("datasets.yaml")):
         platform.call("POST", "/datasets", json={"source": source})
@@ -239,9 +239,8 @@ def _change_while(
     time.sleep(pause)
     source = example_text("plan.yaml").replace("\nmetrics:\n", f"\n{PLAN_CHANGE}\nmetrics:\n")
     path = "/apps/shop/plan"
-    answer = platform.call(
-        "PUT", path, etag=platform.etag(path), json={"source": source, "message": "gift cards"}
-    )
+    body = {"files": {"plan.yaml": source}, "message": "gift cards"}
+    answer = platform.call("PUT", path, etag=platform.etag(path), json=body)
     effective.append(_effective(platform, answer["number"], "plan change", say))
     if not trials.show(platform, say):
         raise DemoError("the shadow or the canary did not come to its end")

@@ -9,8 +9,8 @@ import msgspec
 
 from trackplane.discovery import Kind, Snapshot
 from trackplane.errors import Finding
-from trackplane.plan.load import PlanError, load_with_warnings
-from trackplane.plan.model import EventSpec
+from trackplane.plan.load import PlanError, load_files
+from trackplane.plan.model import EventSpec, Plan
 from trackplane.rules import ir
 from trackplane.rules.check import check_rule
 from trackplane.rules.definitions import Definitions
@@ -35,6 +35,7 @@ class CompiledPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A plan ready to travel: each event's specification and its JSON, by name."""
 
     app: str
+    plan: Plan
     specs: Mapping[str, EventSpec]
     bodies: Mapping[str, bytes]
     warnings: tuple[Finding, ...] = ()
@@ -134,23 +135,26 @@ class _Decoded(Mapping[str, D]):
         return sum(1 for _ in self)
 
 
-def compile_plan(app: str | None, source: str, *, file: str) -> CompiledPlan:
-    """Return the plan of an app (None: of the app that the text names) as it travels.
+def compile_plan(app: str | None, files: Mapping[str, str]) -> CompiledPlan:
+    """Return the plan of an app (None: of the app that the texts name) as it travels.
+
+    ``files`` has the plan's YAML texts by their paths.
 
     Raises:
         PlanError: with every finding; also that the text is another app's plan.
     """
-    loaded = load_with_warnings(source, file=file)
+    loaded = load_files(files)
     if app is not None and loaded.plan.app != app:
         finding = Finding(
             code="app",
             message=f"the plan is of the app {loaded.plan.app!r}, not of {app!r}",
-            file=file,
+            file=next(iter(files)),
         )
-        raise PlanError(f"{file} is another app's plan", findings=[finding])
+        raise PlanError(f"it is the plan of {loaded.plan.app!r}", findings=[finding])
     specs = loaded.plan.events
     return CompiledPlan(
         app=loaded.plan.app,
+        plan=loaded.plan,
         specs=specs,
         bodies={event: msgspec.json.encode(spec) for event, spec in specs.items()},
         warnings=loaded.warnings,

@@ -211,7 +211,7 @@ class FolderSource(ConfigurationSource):
         return [r for file in self._files.values() for r in file.resources if r.kind == kind]
 
     def _plan(self, text: str, name: str) -> Iterable[Resource]:
-        plan = compile_plan(None, text, file=name)
+        plan = compile_plan(None, {name: text})
         return [
             Resource(kind="event", name=f"{plan.app}/{event}", body=body)
             for event, body in plan.bodies.items()

@@ -59,7 +59,7 @@ def load_plans(files: Mapping[str, str]) -> Plan:
     Raises:
         PlanError: with every finding of all files.
     """
-    return _load(files).plan
+    return load_files(files).plan
 
 
 def load_with_warnings(text: str, *, file: str = "plan.yaml") -> Loaded:
@@ -68,10 +68,15 @@ def load_with_warnings(text: str, *, file: str = "plan.yaml") -> Loaded:
     Raises:
         PlanError: with every finding, warnings included.
     """
-    return _load({file: text})
+    return load_files({file: text})
 
 
-def _load(files: Mapping[str, str]) -> Loaded:
+def load_files(files: Mapping[str, str]) -> Loaded:
+    """Return the plan that several YAML texts make together, by file name, and its warnings.
+
+    Raises:
+        PlanError: with every finding of all files, warnings included.
+    """
     sources = Sources(files)
     plan = _PlanReader(sources.tree, sources.report).read()
     findings = sources.findings() if sources.report.entries else []
@@ -390,4 +395,4 @@ class _PlanReader:
         return metrics
 
 
-__all__ = ["Loaded", "PlanError", "load_plan", "load_plans", "load_with_warnings"]
+__all__ = ["Loaded", "PlanError", "load_files", "load_plan", "load_plans", "load_with_warnings"]

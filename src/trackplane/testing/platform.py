@@ -75,7 +75,7 @@ class Shop:
     def put_plan(self, source: str) -> int:
         """Make a text the plan; return the number it came with."""
         path = "/apps/shop/plan"
-        body = {"source": source, "message": "test"}
+        body = {"files": {"plan.yaml": source}, "message": "test"}
         answer = self.platform.call("PUT", path, etag=self.platform.etag(path), json=body)
         return int(answer["number"])
 
