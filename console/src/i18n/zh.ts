@@ -2,11 +2,13 @@
 import type { en } from "./en";
 import { definitionsZh } from "./definitions.zh";
 import { liveZh } from "./live.zh";
+import { reviewZh } from "./review.zh";
 import { rulesZh } from "./rules.zh";
 
 export const zh: Record<keyof typeof en, string> = {
   ...definitionsZh,
   ...liveZh,
+  ...reviewZh,
   ...rulesZh,
   "action.cancel": "取消",
   "action.close": "关闭",
