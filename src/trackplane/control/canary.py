@@ -117,7 +117,7 @@ def start_canary(call: Call, rule: wire.Word, body: live_wire.CanaryCreate) -> l
     return _view(kept, change.number)
 
 
-@operations.add("GET", "/rules/{rule}/canary")
+@operations.add("GET", "/rules/{rule}/canary", action="data.read")
 def get_canary(call: Call, rule: wire.Word) -> live_wire.Canary:
     """Show how the canary does against the version in force."""
     with call.platform.database.read() as connection:

@@ -86,7 +86,7 @@ def format_rule(call: Call, body: rule_wire.RuleFormat) -> rule_wire.Formatted:
     return rule_wire.Formatted(text=text, changed=text.strip() != body.source.strip())
 
 
-@operations.add("POST", "/rules/preview")
+@operations.add("POST", "/rules/preview", action="data.read")
 def preview_rule(call: Call, body: rule_wire.RulePreview) -> rule_wire.Preview:
     """Run a draft over given events, or over the latest real ones, in bounded time."""
     if body.app:

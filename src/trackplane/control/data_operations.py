@@ -116,7 +116,7 @@ def _day(text: str) -> int | None:
         raise InputError(f"{text!r} is not a day: {error}") from error
 
 
-@operations.add("POST", "/query")
+@operations.add("POST", "/query", action="data.read")
 def run_query(call: Call, body: wire.Query) -> wire.QueryResult:
     """Run a SELECT over the stored events of the token's apps."""
     return call.platform.data.query(

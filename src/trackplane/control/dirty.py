@@ -19,7 +19,7 @@ operations: Final = Operations("dirty")
 _FIELDS: Final = ("app", "stage", "reason", "rule", "event", "app_version")
 
 
-@operations.add("GET", "/dirty")
+@operations.add("GET", "/dirty", action="data.read")
 def list_dirty(call: Call, query: live_wire.DirtyQuery) -> live_wire.DirtyEvents:
     """List dirty events, newest first, with the client's own bytes."""
     apps = reach(call.actor, query.app)
@@ -63,7 +63,7 @@ def _dirty(event: StoredDirty) -> live_wire.Dirty:
     )
 
 
-@operations.add("GET", "/dirty/groups")
+@operations.add("GET", "/dirty/groups", action="data.read")
 def list_dirty_groups(call: Call, query: live_wire.DirtyGroupQuery) -> live_wire.DirtyGroups:
     """Count dirty events that failed alike; those that a replay mended are left out."""
     by = [name.strip() for name in query.by.split(",") if name.strip()]

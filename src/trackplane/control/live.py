@@ -31,7 +31,7 @@ _MESSAGES_BEHIND: Final = 64  # further behind than this, the oldest messages ar
 _READ_BYTES: Final = 1024 * 1024
 
 
-@operations.add("GET", "/live", stream=True)
+@operations.add("GET", "/live", action="data.read", stream=True)
 def follow_live(call: Call, query: wire.LiveQuery) -> AsyncIterator[bytes]:
     """Follow events as they arrive: one merged event a message, dirty ones as event dirty."""
     if query.app:

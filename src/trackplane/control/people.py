@@ -8,32 +8,65 @@ import msgspec
 import sqlalchemy as sa
 
 import trackplane
-from trackplane.control import tables, wire
-from trackplane.control.access import ALL_APPS, SYSTEM, digest, new_secret, shown
+from trackplane.control import people_wire, tables, wire
+from trackplane.control.access import (
+    ACTIONS,
+    ALL_APPS,
+    PERMISSIONS,
+    ROLES,
+    SYSTEM,
+    digest,
+    new_secret,
+    shown,
+)
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
 from trackplane.control.problems import ForbiddenError, NotFoundError
 from trackplane.control.publishing import Publisher
+from trackplane.control.roles import MEANING, least
 
 operations: Final = Operations("people")
 
 
 @operations.add("GET", "/session")
-def get_session(call: Call) -> wire.Session:
+def get_session(call: Call) -> people_wire.Session:
     """Show who the token is."""
-    return wire.Session(
+    return people_wire.Session(
         name=call.actor.name,
+        person=call.actor.person,
         role=call.actor.role,
         apps=list(call.actor.apps),
+        may=[action for action in ACTIONS if call.actor.may(action)],
         version=trackplane.__version__,
         number=call.platform.publisher.snapshot.number,
     )
 
 
-def _view(row: sa.Row[Any]) -> wire.Token:
-    return wire.Token(
+@operations.add("GET", "/permissions")
+def list_permissions(call: Call) -> people_wire.Permissions:
+    """Show which role may do what, and what the token may."""
+    return people_wire.Permissions(
+        roles=list(ROLES),
+        items=[
+            people_wire.Permission(
+                action=action,
+                meaning=MEANING[action],
+                roles=[role for role in ROLES if role in PERMISSIONS[action]],
+                allowed=call.actor.may(action),
+                why_not=""
+                if call.actor.may(action)
+                else f"this needs the role {least(action)} or a higher one",
+            )
+            for action in ACTIONS
+        ],
+    )
+
+
+def _view(row: sa.Row[Any]) -> people_wire.Token:
+    return people_wire.Token(
         id=row.id,
         name=row.name,
+        person=row.person,
         role=row.role,
         apps=row.apps,
         prefix=row.prefix,
@@ -52,6 +85,7 @@ def first_token(publisher: Publisher) -> str | None:
             sa.insert(tables.tokens).values(
                 id=id,
                 name="first admin",
+                person="first admin",
                 role="admin",
                 apps=[ALL_APPS],
                 prefix=shown(token),
@@ -65,26 +99,32 @@ def first_token(publisher: Publisher) -> str | None:
 
 
 @operations.add("GET", "/tokens", action="token.edit")
-def list_tokens(call: Call, query: wire.Paging) -> wire.Tokens:
+def list_tokens(call: Call, query: wire.Paging) -> people_wire.Tokens:
     """List the API tokens, by their prefixes."""
     call.actor.require_apps([])
     with call.platform.database.read() as connection:
         select = sa.select(tables.tokens)
         items, cursor = page(connection, select, tables.tokens.c.id, query, _view)
-    return wire.Tokens(items=items, next=cursor)
+    return people_wire.Tokens(items=items, next=cursor)
 
 
 @operations.add("POST", "/tokens", action="token.edit", status=201)
-def create_token(call: Call, body: wire.TokenCreate) -> wire.TokenCreated:
+def create_token(call: Call, body: people_wire.TokenCreate) -> people_wire.TokenCreated:
     """Make an API token; it is shown this once."""
-    if not call.actor.everywhere:
-        raise ForbiddenError("only a token of all apps makes tokens")
-    token, id = new_secret("tpt"), new_secret("token")[:20]
     names = list(dict.fromkeys(body.apps))
+    call.actor.require_grantable(body.role, names)
+    person = body.person or body.name
+    if not call.actor.everywhere and person != call.actor.person:
+        raise ForbiddenError(
+            "only a token of all apps makes tokens for other people",
+            hint=f"make one for yourself: person {call.actor.person!r}",
+        )
+    token, id = new_secret("tpt"), new_secret("token")[:20]
     with call.platform.publisher.change(call.actor, "token") as change:
-        made = wire.TokenCreated(
+        made = people_wire.TokenCreated(
             id=id,
             name=body.name,
+            person=person,
             role=body.role,
             apps=names,
             prefix=shown(token),
@@ -95,7 +135,7 @@ def create_token(call: Call, body: wire.TokenCreate) -> wire.TokenCreated:
         values = msgspec.structs.asdict(made) | {"sha256": digest(token)}
         del values["token"]
         change.connection.execute(sa.insert(tables.tokens).values(**values))
-        detail = {"name": body.name, "role": body.role, "apps": names}
+        detail = {"name": body.name, "person": person, "role": body.role, "apps": names}
         change.audit("token.create", id, detail=detail)
     return made
 
@@ -114,8 +154,8 @@ def delete_token(call: Call, id: wire.Word) -> wire.Removed:
     return wire.Removed(number=change.number)
 
 
-def _entry(row: sa.Row[Any]) -> wire.AuditEntry:
-    return wire.AuditEntry(
+def _entry(row: sa.Row[Any]) -> people_wire.AuditEntry:
+    return people_wire.AuditEntry(
         id=row.id,
         at=row.at,
         actor=row.actor,
@@ -128,7 +168,7 @@ def _entry(row: sa.Row[Any]) -> wire.AuditEntry:
 
 
 @operations.add("GET", "/audit", action="audit.read")
-def list_audit(call: Call, query: wire.Paging) -> wire.Audit:
+def list_audit(call: Call, query: wire.Paging) -> people_wire.Audit:
     """Show who changed what, newest first."""
     select = sa.select(tables.audit)
     if not call.actor.everywhere:
@@ -137,4 +177,4 @@ def list_audit(call: Call, query: wire.Paging) -> wire.Audit:
         items, cursor = page(
             connection, select, tables.audit.c.id, query, _entry, newest_first=True
         )
-    return wire.Audit(items=items, next=cursor)
+    return people_wire.Audit(items=items, next=cursor)

@@ -66,7 +66,7 @@ class RuleReplayed(Wire):
     truncated: bool
 
 
-@operations.add("POST", "/rules/{rule}/replay")
+@operations.add("POST", "/rules/{rule}/replay", action="data.read")
 def replay_rule(call: Call, rule: wire.Word, body: RuleReplay) -> RuleReplayed:
     """Run a rule, as it was under a ruleset number, over stored events; nothing is written."""
     if body.to <= body.from_:

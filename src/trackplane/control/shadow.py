@@ -70,7 +70,7 @@ def start_shadow(call: Call, rule: wire.Word, body: live_wire.ShadowCreate) -> l
     return _view(call, kept, change.number)
 
 
-@operations.add("GET", "/rules/{rule}/shadow")
+@operations.add("GET", "/rules/{rule}/shadow", action="data.read")
 def get_shadow(call: Call, rule: wire.Word) -> live_wire.Shadow:
     """Show how the candidate does: what is equal, what differs in which field, samples."""
     return _view(call, call.platform.shadows.add_to(_find(call, rule)))

@@ -211,6 +211,7 @@ tokens: Final = sa.Table(
     metadata,
     sa.Column("id", sa.String(40), primary_key=True),
     sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("person", sa.String(100), nullable=False),
     sa.Column("role", sa.String(20), nullable=False),
     sa.Column("apps", sa.JSON, nullable=False),
     sa.Column("prefix", sa.String(20), nullable=False),
