@@ -76,3 +76,18 @@ export function bytes(value: number, locale: Locale): string {
   const shown = value / 1_000 ** step;
   return `${format(locale, { maximumFractionDigits: shown < 10 && step ? 1 : 0 }).format(shown)} ${units[step] ?? "TB"}`;
 }
+
+/** How long ago, or in how long: 3 minutes ago, yesterday, in 5 days. */
+export function ago(ms: number, locale: Locale, now = Date.now()): string {
+  const seconds = (ms - now) / 1_000;
+  const units: [Intl.RelativeTimeFormatUnit, number][] = [["year", 31_557_600], ["month", 2_629_800], ["day", 86_400], ["hour", 3_600], ["minute", 60]];
+  const relative = new Intl.RelativeTimeFormat(TAGS[locale], { numeric: "auto" });
+  for (const [unit, length] of units) if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit);
+  return relative.format(0, "second");
+}
+
+/** A day as ISO says it, written for reading: 30 Jun 2027. */
+export const day = (iso: string, locale: Locale): string => {
+  const at = Date.parse(`${iso.slice(0, 10)}T00:00:00`);
+  return Number.isNaN(at) ? iso : new Intl.DateTimeFormat(TAGS[locale], { dateStyle: "medium" }).format(at);
+};
