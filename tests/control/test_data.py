@@ -167,7 +167,7 @@ def test_the_live_stream_is_filtered_and_bounded_by_the_token(shop: Any, plane: 
         )
         plane.send(("shop", "order_pay", True))
 
-    client = shop.new_token(name="shop", apps=["shop"])
+    client = shop.new_token(name="shop", role="analyst", apps=["shop"])
     found = messages(client, "/live?event=order_pay&violations=true", fill, 1)
     assert found[0][1]["meta"]["violations"] == [{"code": "required", "pointer": "/what/x"}]
     assert found[0][1]["meta"]["app"] == "shop"
@@ -205,7 +205,7 @@ def test_dirty_events_are_listed_newest_first_in_pages_and_by_group(
         ("shop", "required", 5),
         ("bank", "json", 5),
     }
-    bank = shop.new_token(name="bank", apps=["bank"])
+    bank = shop.new_token(name="bank", role="analyst", apps=["bank"])
     assert {row["app"] for row in bank.get("/dirty").json()["items"]} == {"bank"}
     assert {g["app"] for g in bank.get("/dirty/groups").json()["items"]} == {"bank"}
     assert shop.client.get("/dirty?cursor=junk").status_code == 200
@@ -223,7 +223,7 @@ def test_status_and_ledger_show_what_the_lake_committed(shop: Any, plane: Plane)
         ("shop", "dirty", 1),
         ("bank", "dirty", 1),
     }
-    bank = shop.new_token(name="bank", apps=["bank"])
+    bank = shop.new_token(name="bank", role="analyst", apps=["bank"])
     assert {row["app"] for row in bank.get("/status").json()["ledger"]} == {"bank"}
     assert [row["app"] for row in bank.get("/ledger").json()["items"]] == ["bank"]
     day = shop.client.get("/ledger").json()["items"][0]["day"]
@@ -239,7 +239,7 @@ def test_a_query_sees_the_apps_of_its_token(shop: Any, plane: Plane) -> None:
     assert found.status_code == 200, found.text
     assert found.json()["rows"] == [["bank", 1], ["shop", 1]]
     assert [column["name"] for column in found.json()["columns"]] == ["app", "n"]
-    bank = shop.new_token(name="bank", apps=["bank"])
+    bank = shop.new_token(name="bank", role="analyst", apps=["bank"])
     assert bank.post("/query", json=sql).json()["rows"] == [["bank", 1]]
     assert bank.post("/query", json={**sql, "app": "shop"}).status_code == 404
     wrong = shop.client.post("/query", json={"sql": "select * from evnts"})

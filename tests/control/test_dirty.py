@@ -190,7 +190,7 @@ def test_a_replay_through_the_collector_resolves_what_is_taken_and_counts_the_re
     listed = client.get("/dirty/replays?limit=2").json()
     rest = client.get(f"/dirty/replays?cursor={listed['next']}").json()
     assert len(listed["items"]) + len(rest["items"]) == 3
-    other = shop.new_token(name="bank", apps=["bank"])
+    other = shop.new_token(name="bank", role="analyst", apps=["bank"])
     assert other.get(f"/dirty/replays/{done['id']}").status_code == 404
     actions = [row["action"] for row in client.get("/audit").json()["items"]]
     assert (actions.count("dirty.replay"), actions.count("dirty.undo")) == (3, 1)

@@ -135,7 +135,7 @@ def test_a_canary_narrows_both_versions_and_ends_with_its_rule(shop: Any) -> Non
     ended = client.get("/rules/big_spender/canary").json()
     assert (ended["status"], ended["message"]) == ("aborted", "another version was published")
     assert set(rules()) == {"big_spender"}
-    viewer = shop.new_token(name="bank", apps=["bank"])
+    viewer = shop.new_token(name="bank", role="analyst", apps=["bank"])
     assert viewer.get("/rules/big_spender/canary").status_code == 404
     assert client.get("/rules/no_such/canary").status_code == 404
 

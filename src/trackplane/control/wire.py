@@ -14,7 +14,6 @@ from trackplane.discovery import Mode
 from trackplane.errors import Finding
 from trackplane.plan.model import EventSpec
 
-Role = Literal["viewer", "developer", "admin"]
 # `\Z` is not ECMA-262, and Python's `$` would let a trailing newline through.
 Name = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_$][A-Za-z0-9_.$-]{0,99}(?![\s\S])", max_length=100)
@@ -74,16 +73,6 @@ class Paging(Wire):
 
     limit: Limit = 100
     cursor: Cursor = ""
-
-
-class Session(Wire):
-    """Who the token is."""
-
-    name: str
-    role: Role
-    apps: list[str]
-    version: str
-    number: int
 
 
 # --- apps and keys
@@ -501,59 +490,3 @@ class LiveQuery(Wire):
     app: Word = ""
     event: Word = ""
     violations: bool = False
-
-
-# --- tokens and audit
-
-
-class TokenCreate(Wire):
-    """A new API token; ``apps`` of ``*`` is every app."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
-    role: Role = "viewer"
-    apps: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=2_000)] = ("*",)
-
-
-class Token(Wire):
-    """An API token; the token itself is shown only when it is made."""
-
-    id: str
-    name: str
-    role: Role
-    apps: list[str]
-    prefix: str
-    created_at: int
-    created_by: str
-
-
-class TokenCreated(Token):
-    """A new token: the only time ``token`` is shown."""
-
-    token: str
-
-
-class Tokens(Wire):
-    """A page of tokens."""
-
-    items: list[Token]
-    next: str | None
-
-
-class AuditEntry(Wire):
-    """Who did what."""
-
-    id: int
-    at: int
-    actor: str
-    action: str
-    subject: str
-    app: str
-    number: int
-    detail: dict[str, Any]
-
-
-class Audit(Wire):
-    """A page of the audit log, newest first."""
-
-    items: list[AuditEntry]
-    next: str | None
