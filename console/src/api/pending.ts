@@ -85,7 +85,7 @@ export interface Comment {
 
 export interface Page<T> {
   items: T[];
-  next: string;
+  next: string | null;
 }
 
 export interface Requirement {

@@ -1,5 +1,6 @@
 /** What the pages of design and review read. */
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
+import { sessionQuery } from "./queries";
 import { ask, type Approval, type Change, type ChangeState, type Comment, type EventChange, type Page } from "./pending";
 
 export interface ChangeFilter {
@@ -56,3 +57,6 @@ export const unreadQuery = queryOptions({
 
 /** How many notices wait for the reader: the bell of the shell. */
 export const useUnread = (): number => useQuery(unreadQuery).data ?? 0;
+
+/** Whether the reader's token may do an action (`change.propose`), wherever it reaches. */
+export const useMay = (action: string): boolean => useQuery(sessionQuery).data?.may.includes(action) ?? false;

@@ -13,13 +13,13 @@ export interface paths {
         };
         /**
          * List the apps that the token reaches
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_apps"];
         put?: never;
         /**
          * Create an app
-         * @description Needs the role admin.
+         * @description Action `app.edit`: for the roles admin.
          */
         post: operations["create_app"];
         delete?: never;
@@ -37,7 +37,7 @@ export interface paths {
         };
         /**
          * Show an app and its settings
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_app"];
         put?: never;
@@ -47,7 +47,7 @@ export interface paths {
         head?: never;
         /**
          * Change an app's settings; what is left out stays
-         * @description Needs the role admin.
+         * @description Action `app.edit`: for the roles admin.
          */
         patch: operations["update_app"];
         trace?: never;
@@ -61,7 +61,7 @@ export interface paths {
         };
         /**
          * Find planned events by name, title, description, owner or tag
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_events"];
         put?: never;
@@ -81,7 +81,7 @@ export interface paths {
         };
         /**
          * Show a planned event, expanded
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_event"];
         put?: never;
@@ -101,13 +101,13 @@ export interface paths {
         };
         /**
          * List an app's write keys, by their prefixes
-         * @description Needs the role developer.
+         * @description Action `key.edit`: for the roles developer, data_owner, admin.
          */
         get: operations["list_keys"];
         put?: never;
         /**
          * Make a write key; it is shown this once
-         * @description Needs the role developer.
+         * @description Action `key.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["create_key"];
         delete?: never;
@@ -128,7 +128,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke a write key
-         * @description Needs the role developer.
+         * @description Action `key.edit`: for the roles developer, data_owner, admin.
          */
         delete: operations["delete_key"];
         options?: never;
@@ -145,12 +145,12 @@ export interface paths {
         };
         /**
          * Show the plan in force; revision 0 is no plan yet
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_plan"];
         /**
          * Make a plan the one in force, as a new revision
-         * @description Needs the role developer.
+         * @description Action `plan.apply`: for the roles developer, data_owner, admin.
          */
         put: operations["put_plan"];
         post?: never;
@@ -159,7 +159,7 @@ export interface paths {
         head?: never;
         /**
          * Change some files of the plan, as a new revision
-         * @description Needs the role developer.
+         * @description Action `plan.apply`: for the roles developer, data_owner, admin.
          */
         patch: operations["patch_plan"];
         trace?: never;
@@ -175,7 +175,7 @@ export interface paths {
         put?: never;
         /**
          * Check a plan without changing anything: what it would change and break
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         post: operations["check_plan"];
         delete?: never;
@@ -193,7 +193,7 @@ export interface paths {
         };
         /**
          * List the plan's revisions, newest first
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_revisions"];
         put?: never;
@@ -213,7 +213,7 @@ export interface paths {
         };
         /**
          * Show one revision with its files
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_revision"];
         put?: never;
@@ -233,7 +233,7 @@ export interface paths {
         };
         /**
          * Show who changed what, newest first
-         * @description Needs the role admin.
+         * @description Action `audit.read`: for the roles admin.
          */
         get: operations["list_audit"];
         put?: never;
@@ -253,13 +253,13 @@ export interface paths {
         };
         /**
          * List the datasets that rules write to
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_datasets"];
         put?: never;
         /**
          * Declare a dataset
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["create_dataset"];
         delete?: never;
@@ -277,12 +277,12 @@ export interface paths {
         };
         /**
          * Show a dataset
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_dataset"];
         /**
          * Change a dataset; refused if a rule that writes to it would break
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         put: operations["update_dataset"];
         post?: never;
@@ -301,7 +301,7 @@ export interface paths {
         };
         /**
          * List dirty events, newest first, with the client's own bytes
-         * @description Needs the role viewer.
+         * @description Action `data.read`: for the roles analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_dirty"];
         put?: never;
@@ -323,7 +323,7 @@ export interface paths {
         put?: never;
         /**
          * Show what edits make of dirty events and what would become of them; nothing is written
-         * @description Needs the role developer.
+         * @description Action `dirty.replay`: for the roles developer, data_owner, admin.
          */
         post: operations["try_fix"];
         delete?: never;
@@ -341,7 +341,7 @@ export interface paths {
         };
         /**
          * Count dirty events that failed alike; those that a replay mended are left out
-         * @description Needs the role viewer.
+         * @description Action `data.read`: for the roles analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_dirty_groups"];
         put?: never;
@@ -361,13 +361,13 @@ export interface paths {
         };
         /**
          * List replays, newest first
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_replays"];
         put?: never;
         /**
          * Replay dirty events, mended by edits, each once; the answer is a job to look at
-         * @description Needs the role developer.
+         * @description Action `dirty.replay`: for the roles developer, data_owner, admin.
          */
         post: operations["start_replay"];
         delete?: never;
@@ -385,7 +385,7 @@ export interface paths {
         };
         /**
          * Show how far a replay is
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_replay"];
         put?: never;
@@ -407,7 +407,7 @@ export interface paths {
         put?: never;
         /**
          * Stop a replay; what was not sent yet stays in the list
-         * @description Needs the role developer.
+         * @description Action `dirty.replay`: for the roles developer, data_owner, admin.
          */
         post: operations["cancel_replay"];
         delete?: never;
@@ -427,7 +427,7 @@ export interface paths {
         put?: never;
         /**
          * Return a replay's events to the list, and take out the rows that rules put out for them
-         * @description Needs the role developer.
+         * @description Action `dirty.replay`: for the roles developer, data_owner, admin.
          */
         post: operations["undo_replay"];
         delete?: never;
@@ -445,7 +445,7 @@ export interface paths {
         };
         /**
          * List the drafts of the rules that the token reaches
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_drafts"];
         put?: never;
@@ -465,13 +465,13 @@ export interface paths {
         };
         /**
          * List the user-defined functions
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_functions"];
         put?: never;
         /**
          * Publish a new function
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["create_function"];
         delete?: never;
@@ -491,7 +491,7 @@ export interface paths {
         put?: never;
         /**
          * Check a function and the rules that use it, without publishing it
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         post: operations["check_function"];
         delete?: never;
@@ -509,18 +509,18 @@ export interface paths {
         };
         /**
          * Show a function
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_function"];
         /**
          * Publish a function's next version, and the rules that use it compiled again
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         put: operations["update_function"];
         post?: never;
         /**
          * Take away a function that no rule uses; its versions are kept
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         delete: operations["delete_function"];
         options?: never;
@@ -539,7 +539,7 @@ export interface paths {
         put?: never;
         /**
          * Put an earlier version's text in force again, as a new version
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["roll_back_function"];
         delete?: never;
@@ -557,7 +557,7 @@ export interface paths {
         };
         /**
          * List a function's versions, newest first, those of a deleted one too
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_function_versions"];
         put?: never;
@@ -577,7 +577,7 @@ export interface paths {
         };
         /**
          * Show what a rule can be written with: functions, built-in properties, actions, names
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_language"];
         put?: never;
@@ -597,7 +597,7 @@ export interface paths {
         };
         /**
          * Show how many events ended how, and why
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_ledger"];
         put?: never;
@@ -617,9 +617,29 @@ export interface paths {
         };
         /**
          * Follow events as they arrive: one merged event a message, dirty ones as event dirty
-         * @description Needs the role viewer.
+         * @description Action `data.read`: for the roles analyst, designer, developer, data_owner, admin.
          */
         get: operations["follow_live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show which role may do what, and what the token may
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
+         */
+        get: operations["list_permissions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -639,7 +659,7 @@ export interface paths {
         put?: never;
         /**
          * Run a SELECT over the stored events of the token's apps
-         * @description Needs the role viewer.
+         * @description Action `data.read`: for the roles analyst, designer, developer, data_owner, admin.
          */
         post: operations["run_query"];
         delete?: never;
@@ -657,13 +677,13 @@ export interface paths {
         };
         /**
          * List the rules that read the token's apps
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_rules"];
         put?: never;
         /**
          * Check, test, estimate and publish a new rule
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["create_rule"];
         delete?: never;
@@ -683,7 +703,7 @@ export interface paths {
         put?: never;
         /**
          * Check a rule, run its tests and estimate its cost, without publishing it
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         post: operations["check_rule"];
         delete?: never;
@@ -703,7 +723,7 @@ export interface paths {
         put?: never;
         /**
          * Explain a rule: IR, types, index placement, read set, generated code, cost
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         post: operations["explain"];
         delete?: never;
@@ -723,7 +743,7 @@ export interface paths {
         put?: never;
         /**
          * Print a rule from its IR, in the front end asked for
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         post: operations["format_rule"];
         delete?: never;
@@ -743,7 +763,7 @@ export interface paths {
         put?: never;
         /**
          * Run a draft over given events, or over the latest real ones, in bounded time
-         * @description Needs the role viewer.
+         * @description Action `data.read`: for the roles analyst, designer, developer, data_owner, admin.
          */
         post: operations["preview_rule"];
         delete?: never;
@@ -761,7 +781,7 @@ export interface paths {
         };
         /**
          * List the rules that cost, fail or put out most
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_rule_statistics"];
         put?: never;
@@ -781,18 +801,18 @@ export interface paths {
         };
         /**
          * Show a rule
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_rule"];
         /**
          * Check, test, estimate and publish a rule's next version
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         put: operations["update_rule"];
         post?: never;
         /**
          * Withdraw a rule; its versions are kept, and a rollback brings it back
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         delete: operations["delete_rule"];
         options?: never;
@@ -809,25 +829,25 @@ export interface paths {
         };
         /**
          * Show how the canary does against the version in force
-         * @description Needs the role viewer.
+         * @description Action `data.read`: for the roles analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_canary"];
         put?: never;
         /**
          * Run a new version for a share of the events; it is taken back when it passes a limit
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["start_canary"];
         /**
          * Take the canary back: the version in force gets all events again
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         delete: operations["abort_canary"];
         options?: never;
         head?: never;
         /**
          * Give the canary another share; the comparison begins anew
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         patch: operations["change_canary"];
         trace?: never;
@@ -843,7 +863,7 @@ export interface paths {
         put?: never;
         /**
          * Make the canary the rule, for all events
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["promote_canary"];
         delete?: never;
@@ -861,7 +881,7 @@ export interface paths {
         };
         /**
          * Compare two versions of a rule: in text, and in what they mean
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["diff_rule"];
         put?: never;
@@ -881,18 +901,18 @@ export interface paths {
         };
         /**
          * Show a rule's draft
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_draft"];
         /**
          * Save a rule's draft; If-Match "0" begins one. 412 holds both texts and their merge
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         put: operations["put_draft"];
         post?: never;
         /**
          * Throw a rule's draft away; the answer holds its last text
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         delete: operations["delete_draft"];
         options?: never;
@@ -909,13 +929,13 @@ export interface paths {
         };
         /**
          * Show the watch over the last full publish
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_guard"];
         put?: never;
         /**
          * Watch the version in force against the one before it, and take it back if it does worse
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["guard_rule"];
         delete?: never;
@@ -935,7 +955,7 @@ export interface paths {
         put?: never;
         /**
          * Run a rule, as it was under a ruleset number, over stored events; nothing is written
-         * @description Needs the role viewer.
+         * @description Action `data.read`: for the roles analyst, designer, developer, data_owner, admin.
          */
         post: operations["replay_rule"];
         delete?: never;
@@ -955,7 +975,7 @@ export interface paths {
         put?: never;
         /**
          * Put an earlier version's text in force again, as a new version; brings back deleted rules
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["roll_back_rule"];
         delete?: never;
@@ -973,18 +993,18 @@ export interface paths {
         };
         /**
          * Show how the candidate does: what is equal, what differs in which field, samples
-         * @description Needs the role viewer.
+         * @description Action `data.read`: for the roles analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_shadow"];
         put?: never;
         /**
          * Run a candidate beside a rule on live traffic and compare what both put out
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["start_shadow"];
         /**
          * Stop a shadow; its report stays
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         delete: operations["stop_shadow"];
         options?: never;
@@ -1001,7 +1021,7 @@ export interface paths {
         };
         /**
          * Show what a rule did: matched, output, failed, time and bytes, in steps
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_rule_statistics"];
         put?: never;
@@ -1021,7 +1041,7 @@ export interface paths {
         };
         /**
          * List a rule's versions, newest first, those of a deleted rule too
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_rule_versions"];
         put?: never;
@@ -1041,7 +1061,7 @@ export interface paths {
         };
         /**
          * Show one version of a rule
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_rule_version"];
         put?: never;
@@ -1061,7 +1081,7 @@ export interface paths {
         };
         /**
          * List the published numbers, newest first
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_rulesets"];
         put?: never;
@@ -1081,7 +1101,7 @@ export interface paths {
         };
         /**
          * Show the current number and what each node runs under
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_current_ruleset"];
         put?: never;
@@ -1103,7 +1123,7 @@ export interface paths {
         put?: never;
         /**
          * Put all rules in force again as they were under a number: a new number, old content
-         * @description Needs the role developer.
+         * @description Action `rule.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["roll_back_ruleset"];
         delete?: never;
@@ -1121,7 +1141,7 @@ export interface paths {
         };
         /**
          * Show a number and when each node took it
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_ruleset"];
         put?: never;
@@ -1141,13 +1161,13 @@ export interface paths {
         };
         /**
          * List the scripts
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_scripts"];
         put?: never;
         /**
          * Publish a new script
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["create_script"];
         delete?: never;
@@ -1167,7 +1187,7 @@ export interface paths {
         put?: never;
         /**
          * Check a script and the rules that use it, without publishing it
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         post: operations["check_script"];
         delete?: never;
@@ -1185,18 +1205,18 @@ export interface paths {
         };
         /**
          * Show a script
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_script"];
         /**
          * Publish a script's next version, and the rules that use it compiled again
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         put: operations["update_script"];
         post?: never;
         /**
          * Take away a script that no rule uses; its versions are kept
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         delete: operations["delete_script"];
         options?: never;
@@ -1215,7 +1235,7 @@ export interface paths {
         put?: never;
         /**
          * Put an earlier version's text in force again, as a new version
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["roll_back_script"];
         delete?: never;
@@ -1233,7 +1253,7 @@ export interface paths {
         };
         /**
          * List a script's versions, newest first, those of a deleted one too
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_script_versions"];
         put?: never;
@@ -1253,7 +1273,7 @@ export interface paths {
         };
         /**
          * Show who the token is
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_session"];
         put?: never;
@@ -1273,7 +1293,7 @@ export interface paths {
         };
         /**
          * Show whether it is flowing: rates, lag, ledgers, versions
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_status"];
         put?: never;
@@ -1293,13 +1313,13 @@ export interface paths {
         };
         /**
          * List the lookup tables
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_lookup_tables"];
         put?: never;
         /**
          * Publish a new lookup table
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["create_lookup_table"];
         delete?: never;
@@ -1319,7 +1339,7 @@ export interface paths {
         put?: never;
         /**
          * Check a lookup table and the rules that use it, without publishing it
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         post: operations["check_lookup_table"];
         delete?: never;
@@ -1337,18 +1357,18 @@ export interface paths {
         };
         /**
          * Show a lookup table
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["get_lookup_table"];
         /**
          * Publish a lookup table's next version, and the rules that use it compiled again
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         put: operations["update_lookup_table"];
         post?: never;
         /**
          * Take away a lookup table that no rule uses; its versions are kept
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         delete: operations["delete_lookup_table"];
         options?: never;
@@ -1367,7 +1387,7 @@ export interface paths {
         put?: never;
         /**
          * Put an earlier version's text in force again, as a new version
-         * @description Needs the role developer.
+         * @description Action `definition.edit`: for the roles developer, data_owner, admin.
          */
         post: operations["roll_back_lookup_table"];
         delete?: never;
@@ -1385,7 +1405,7 @@ export interface paths {
         };
         /**
          * List a lookup table's versions, newest first, those of a deleted one too
-         * @description Needs the role viewer.
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_lookup_table_versions"];
         put?: never;
@@ -1405,13 +1425,13 @@ export interface paths {
         };
         /**
          * List the API tokens, by their prefixes
-         * @description Needs the role admin.
+         * @description Action `token.edit`: for the roles admin.
          */
         get: operations["list_tokens"];
         put?: never;
         /**
          * Make an API token; it is shown this once
-         * @description Needs the role admin.
+         * @description Action `token.edit`: for the roles admin.
          */
         post: operations["create_token"];
         delete?: never;
@@ -1432,7 +1452,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke an API token
-         * @description Needs the role admin.
+         * @description Action `token.edit`: for the roles admin.
          */
         delete: operations["delete_token"];
         options?: never;
@@ -2448,6 +2468,26 @@ export interface components {
             uptime_s: number;
         };
         /**
+         * Permission
+         * @description An action, which roles may do it, and whether the asking token may.
+         */
+        Permission: {
+            action: string;
+            allowed: boolean;
+            meaning: string;
+            roles: ("admin" | "analyst" | "data_owner" | "designer" | "developer" | "viewer")[];
+            /** @default  */
+            why_not?: string;
+        };
+        /**
+         * Permissions
+         * @description The permission matrix.
+         */
+        Permissions: {
+            items: components["schemas"]["Permission"][];
+            roles: ("admin" | "analyst" | "data_owner" | "designer" | "developer" | "viewer")[];
+        };
+        /**
          * Plan
          * @description The plan in force; revision 0 is no plan yet.
          */
@@ -3055,14 +3095,16 @@ export interface components {
         };
         /**
          * Session
-         * @description Who the token is.
+         * @description Who the token is: ``name`` the token's own, ``person`` whose it is; ``may`` lists its actions.
          */
         Session: {
             apps: string[];
+            may: string[];
             name: string;
             number: number;
+            person: string;
             /** @enum {unknown} */
-            role: "admin" | "developer" | "viewer";
+            role: "admin" | "analyst" | "data_owner" | "designer" | "developer" | "viewer";
             version: string;
         };
         /**
@@ -3178,13 +3220,14 @@ export interface components {
             created_by: string;
             id: string;
             name: string;
+            person: string;
             prefix: string;
             /** @enum {unknown} */
-            role: "admin" | "developer" | "viewer";
+            role: "admin" | "analyst" | "data_owner" | "designer" | "developer" | "viewer";
         };
         /**
          * TokenCreate
-         * @description A new API token; ``apps`` of ``*`` is every app.
+         * @description A new API token; ``apps`` of ``*`` is every app; ``person`` is the token's name if left out.
          */
         TokenCreate: {
             /**
@@ -3194,11 +3237,13 @@ export interface components {
              */
             apps?: string[];
             name: string;
+            /** @default  */
+            person?: string;
             /**
              * @default viewer
              * @enum {unknown}
              */
-            role?: "admin" | "developer" | "viewer";
+            role?: "admin" | "analyst" | "data_owner" | "designer" | "developer" | "viewer";
         };
         /**
          * TokenCreated
@@ -3210,9 +3255,10 @@ export interface components {
             created_by: string;
             id: string;
             name: string;
+            person: string;
             prefix: string;
             /** @enum {unknown} */
-            role: "admin" | "developer" | "viewer";
+            role: "admin" | "analyst" | "data_owner" | "designer" | "developer" | "viewer";
             token: string;
         };
         /**
@@ -7308,6 +7354,89 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_permissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Permissions"];
                 };
             };
             /** @description Bad Request */

@@ -11,4 +11,7 @@ export const reviewEn = {
   "nav.mine": "My events",
   "nav.people": "People",
   "nav.requirements": "Requirements",
+  "role.analyst": "Analyst",
+  "role.data_owner": "Data owner",
+  "role.designer": "Designer",
 } as const;

@@ -11,4 +11,7 @@ export const reviewZh = {
   "nav.mine": "我的事件",
   "nav.people": "人员",
   "nav.requirements": "需求",
+  "role.analyst": "分析师",
+  "role.data_owner": "数据负责人",
+  "role.designer": "设计师",
 } as const;

@@ -58,7 +58,7 @@ function Editor({ kind, definition: first }: { kind: Kind; definition?: Definiti
   const findings = useMemo(() => check.data?.findings ?? [], [check.data]);
   const diagnostics = useMemo(() => (check.isPlaceholderData ? undefined : diagnosticsOf(settled, findings)), [settled, findings, check.isPlaceholderData]);
   const changed = source !== (definition?.source ?? "");
-  const may = session !== undefined && session.role !== "viewer";
+  const may = session?.may.includes("definition.edit") ?? false;
   const place = PLACES[kind];
 
   const settle = async (now: Definition) => {

@@ -66,7 +66,7 @@ function DefinitionsPage({ kind }: { kind: Kind }) {
     ],
     [t, locale, kind],
   );
-  const make = session && session.role !== "viewer" && (
+  const make = session?.may.includes("definition.edit") && (
     <Button leftSection={<Icon name="plus" size={16} />} onClick={() => void navigate({ to: PLACES[kind].make })}>
       {t(`defs.${kind}.new`)}
     </Button>

@@ -30,7 +30,7 @@ export function DirtyPage() {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const apps = useQuery(appsQuery).data ?? [];
   const session = useQuery(sessionQuery).data;
-  const may = session !== undefined && session.role !== "viewer";
+  const may = session?.may.includes("dirty.replay") ?? false;
   const groups = useQuery(dirtyGroupsQuery(filter.app, by));
   const narrow = (more: Partial<DirtyFilter>) => {
     setFilter({ ...filter, ...more });

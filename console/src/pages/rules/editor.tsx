@@ -93,7 +93,7 @@ function Editor({ rule: first, template = "", draft }: { rule?: Rule | undefined
   const name = rule?.rule ?? nameIn(settled);
   const base = rule?.source ?? template;
   const changed = source !== base;
-  const may = session !== undefined && session.role !== "viewer";
+  const may = session?.may.includes("rule.edit") ?? false;
   const kept = useDraft({ rule: name, source, base, baseVersion: draft?.base_version ?? rule?.version ?? 0, etag: draft?.etag ?? "0", enabled: may });
 
   const published = (now: Rule) => {

@@ -69,7 +69,7 @@ export function RulesPage() {
     ],
     [t, locale, failures],
   );
-  const make = session && session.role !== "viewer" && (
+  const make = session?.may.includes("rule.edit") && (
     <Button leftSection={<Icon name="plus" size={16} />} onClick={() => void navigate({ to: "/rules/new" })}>
       {t("rules.new")}
     </Button>
