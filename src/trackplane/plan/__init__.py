@@ -4,29 +4,44 @@ Pure: no I/O, clock or environment.
 """
 
 from trackplane.plan.compatibility import Change, diff
+from trackplane.plan.format import fmt
 from trackplane.plan.jsonschema import to_json_schema
+from trackplane.plan.libraries import load_library, split_libraries
+from trackplane.plan.lint import LintRules, fix, lint, lint_event, load_rules
 from trackplane.plan.load import Loaded, PlanError, load_plan, load_plans, load_with_warnings
-from trackplane.plan.model import EventSpec, Plan, Property
+from trackplane.plan.model import EventSpec, Library, Plan, Property
 from trackplane.plan.properties import paths_of, property_at
 from trackplane.plan.validate import Validator, compile_validator
 from trackplane.plan.violations import CODES, Violation
+from trackplane.plan.workspace import Place, Workspace
 
 __all__ = [
     "CODES",
     "Change",
     "EventSpec",
+    "Library",
+    "LintRules",
     "Loaded",
+    "Place",
     "Plan",
     "PlanError",
     "Property",
     "Validator",
     "Violation",
+    "Workspace",
     "compile_validator",
     "diff",
+    "fix",
+    "fmt",
+    "lint",
+    "lint_event",
+    "load_library",
     "load_plan",
     "load_plans",
+    "load_rules",
     "load_with_warnings",
     "paths_of",
     "property_at",
+    "split_libraries",
     "to_json_schema",
 ]

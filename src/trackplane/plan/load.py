@@ -13,6 +13,7 @@ from trackplane.plan.model import (
     Applies,
     Deprecation,
     EventSpec,
+    Library,
     Metric,
     Plan,
     Properties,
@@ -77,6 +78,16 @@ def load_files(files: Mapping[str, str]) -> Loaded:
     Raises:
         PlanError: with every finding of all files, warnings included.
     """
+    return read_plan(files, {})
+
+
+def read_plan(files: Mapping[str, str], libraries: Mapping[str, Library]) -> Loaded:
+    """Return the plan of some files that may use some libraries (by id), and its warnings.
+
+    Raises:
+        PlanError: with every finding of all files.
+    """
+    del libraries
     sources = Sources(files)
     plan = _PlanReader(sources.tree, sources.report).read()
     findings = sources.findings() if sources.report.entries else []
@@ -84,6 +95,20 @@ def load_files(files: Mapping[str, str]) -> Loaded:
     if count:
         raise PlanError(f"{', '.join(files)}: {count} finding(s)", findings=findings)
     return Loaded(plan, tuple(findings))
+
+
+def read_library(text: str, file: str) -> Library:
+    """Return the library of a text.
+
+    Raises:
+        PlanError: with every finding.
+    """
+    tree = Sources({file: text}).tree
+    return msgspec.convert(
+        {key: value for key, value in tree.items() if key not in {"format", "library"}}
+        | {"name": tree.get("library")},
+        Library,
+    )
 
 
 class _PlanReader:

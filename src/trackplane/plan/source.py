@@ -73,6 +73,19 @@ class Sources:
                     self._home.setdefault((str(key), str(name)), file)
             self._home.setdefault((str(key), ""), file)
 
+    def place(self, section: str, name: str) -> Any:
+        """Return where a part stands: file, first and last line; None where it is not."""
+        file = self._home.get((section, name))
+        root = _compose(self._files[file]) if file is not None else None
+        for key, value in root.value if root is not None else ():
+            if key.value == section and isinstance(value, yaml.MappingNode):
+                for inner, part in value.value:
+                    if inner.value == name:
+                        end = part.end_mark
+                        last = end.line + 1 if end.column else end.line
+                        return file, inner.start_mark.line + 1, max(last, inner.start_mark.line + 1)
+        return None
+
     def findings(self) -> list[Finding]:
         """Return what was reported, with file, line and column, in the order of the text."""
         first = next(iter(self._files))
@@ -87,6 +100,11 @@ class Sources:
             placed.append(msgspec.structs.replace(finding, file=file, line=line, column=column))
         order = {file: number for number, file in enumerate(self._files)}
         return sorted(placed, key=lambda f: (order[f.file or first], f.line or 0, f.column or 0))
+
+
+def is_library(text: str) -> bool:
+    """Say whether a text is a library's: it says ``library:`` at the top."""
+    return re.search(r"^library[ \t]*:", text, re.MULTILINE) is not None
 
 
 def _parse(text: str, file: str) -> dict[Any, Any] | Finding:
