@@ -24,6 +24,7 @@ apps: Final = sa.Table(
     sa.Column("validation", sa.String(10), nullable=False),
     sa.Column("allow_list", sa.String(10), nullable=False),
     sa.Column("blocked", sa.JSON, nullable=False),
+    sa.Column("review", sa.String(10), nullable=False, server_default="optional"),
     sa.Column("revision", sa.Integer, nullable=False),  # plan revision in force; 0: none
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
@@ -263,3 +264,6 @@ resolutions: Final = sa.Table(
     sa.Column("state", sa.String(10), nullable=False),  # sent, resolved, failed, skipped, undone
     sa.Column("detail", sa.Text, nullable=False),
 )
+
+# Tables of other parts belong to the same metadata.
+from trackplane.control import review_tables as _review_tables  # noqa: E402, F401

@@ -78,6 +78,10 @@ class Paging(Wire):
 # --- apps and keys
 
 
+# Whether a plan changes by merged change requests alone.
+Review = Literal["optional", "required"]
+
+
 class AppCreate(Wire):
     """A new app."""
 
@@ -87,6 +91,7 @@ class AppCreate(Wire):
     validation: Mode = "warn"
     allow_list: Mode = "warn"
     blocked: Annotated[list[Word], Meta(max_length=100_000)] = []
+    review: Review = "optional"
 
 
 class AppChange(Wire):
@@ -97,6 +102,7 @@ class AppChange(Wire):
     validation: Mode | UnsetType = UNSET
     allow_list: Mode | UnsetType = UNSET
     blocked: Annotated[list[Word], Meta(max_length=100_000)] | UnsetType = UNSET
+    review: Review | UnsetType = UNSET
 
 
 class App(Wire):
@@ -108,6 +114,7 @@ class App(Wire):
     validation: Mode
     allow_list: Mode
     blocked: list[str]
+    review: Review
     revision: int
     created_at: int
     etag: str
