@@ -12,7 +12,7 @@ from trackplane.control import tables, wire
 from trackplane.control.access import digest, new_secret, shown
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
-from trackplane.control.problems import ExistsError, NotFoundError
+from trackplane.control.problems import ExistsError, ForbiddenError, NotFoundError
 from trackplane.control.publishing import Change
 from trackplane.discovery import AppSettings, WriteKey
 from trackplane.errors import Finding, InputError
@@ -31,6 +31,22 @@ def find_app(connection: sa.Connection, call: Call, app: str) -> sa.Row[Any]:
     if row is None:
         raise NotFoundError(f"there is no app {app!r}")
     return row
+
+
+def require_direct(call: Call, change: Change, row: sa.Row[Any]) -> None:
+    """Check that a plan may be applied without review: where the app requires one, in an emergency.
+
+    Raises:
+        ForbiddenError: the app's plan changes by approved change requests only.
+    """
+    if row.review != "required":
+        return
+    if not call.actor.may("review.bypass"):
+        raise ForbiddenError(
+            f"the plan of {row.app!r} changes by approved change requests only",
+            hint="make one: trackplane change new; an admin may apply it in an emergency",
+        )
+    change.audit("plan.bypass", row.app, app=row.app, detail={"review": row.review})
 
 
 def put_settings(change: Change, app: str) -> sa.Row[Any]:

@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from trackplane.control import objects, tables, wire
-from trackplane.control.apps import find_app, put_settings
+from trackplane.control.apps import find_app, put_settings, require_direct
 from trackplane.control.catalog import Catalog
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
@@ -114,7 +114,9 @@ def patch_plan(call: Call, app: wire.Word, body: wire.PlanPatch) -> wire.PlanCha
 def _apply(call: Call, app: str, files: Mapping[str, str], message: str) -> wire.PlanChanged:
     plan = compile_plan(app, files)
     with call.platform.publisher.change(call.actor, f"plan of {app}") as change:
-        call.match(str(find_app(change.connection, call, app).revision))
+        row = find_app(change.connection, call, app)
+        call.match(str(row.revision))
+        require_direct(call, change, row)
         catalog = Catalog(call.platform.publisher.snapshot)
         changed = publish_plan(change, catalog, plan, files, message)
     return msgspec.structs.replace(changed, number=change.number)
