@@ -33,8 +33,9 @@ class Found(msgspec.Struct, frozen=True):
 class Planned:
     """A planned event that wants ``what.total`` to be a number and grumbles about ``what.extra``."""
 
-    def __init__(self, grade: Any = "P0") -> None:
+    def __init__(self, grade: Any = "P0", ends: int = 1 << 62) -> None:
         self.grade = grade
+        self.ends = ends
         self.seen: list[Any] = []
 
     def validate(self, merged: dict[str, Any]) -> list[Found]:

@@ -1,11 +1,11 @@
 """Decide what becomes of each event of an upload: the table of ``docs/collector.md``.
 
-| disposition | unplanned event     | planned event with violations | else                      |
-|-------------|---------------------|-------------------------------|---------------------------|
-| accepted    | allow-list off      | validation off                | nothing to say against it |
-| warned      | allow-list warn     | validation warn               |                           |
-| dirty       | allow-list enforce  | validation enforce            | broken JSON or structure  |
-| dropped     |                     |                               | blocked                   |
+| disposition | unplanned or expired event | planned event with violations | else               |
+|-------------|----------------------------|-------------------------------|--------------------|
+| accepted    | allow-list off             | validation off                | nothing against it |
+| warned      | allow-list warn            | validation warn               |                    |
+| dirty       | allow-list enforce         | validation enforce            | broken JSON        |
+| dropped     |                            |                               | blocked            |
 
 ``refused`` (the upload cannot be cut) and ``retry`` (the queue failed) are the collector's to say.
 """
@@ -76,6 +76,10 @@ class Planned(Protocol):
     @property
     def grade(self) -> Grade:
         """Return the lane it takes."""
+
+    @property
+    def ends(self) -> int:
+        """Return the ms of server time from which it counts as expired."""
 
     @property
     def validate(self) -> Validator:
@@ -214,6 +218,11 @@ class _Upload:
                         problem = Problem("validator_failed", f"{type(error).__name__}: {error}")
                         outcomes.append(self._broken(index, value, problem))
                         continue
+                if received >= planned.ends:
+                    if policy.allow_list == "enforce":
+                        found, mode = _EXPIRED_FOUND, "enforce"
+                    elif policy.allow_list == "warn":
+                        found = [*found, _EXPIRED_WARNING]
             elif policy.allow_list != "off" and name not in RESERVED_EVENTS:
                 found, mode = _UNPLANNED_FOUND, policy.allow_list
             if found and mode == "enforce" and any(v.severity == "error" for v in found):
@@ -373,6 +382,8 @@ class _Upload:
 
 
 class _Unplanned(msgspec.Struct, frozen=True):
+    """What the allow-list finds; of severity error where it is enforced."""
+
     code: str = UNPLANNED
     pointer: str = "/event"
     message: str = "the event is not in the plan"
@@ -380,6 +391,10 @@ class _Unplanned(msgspec.Struct, frozen=True):
 
 
 _UNPLANNED_FOUND: Final = (_Unplanned(),)
+_EXPIRED_FOUND: Final = (
+    _Unplanned(code="expired_event", message="the event's planned last day has passed"),
+)
+_EXPIRED_WARNING: Final = msgspec.structs.replace(_EXPIRED_FOUND[0], severity="warning")
 
 
 def _tell(found: Sequence[Any]) -> tuple[Found, ...]:

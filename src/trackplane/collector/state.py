@@ -6,6 +6,7 @@ compiled when its first event comes, and at most ``MAX_COMPILED`` of them are ke
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -15,13 +16,13 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from trackplane.admission.admit import Admitter, Policy, Validator
+from trackplane.admission.admit import DAY_MS, Admitter, Policy, Validator
 from trackplane.discovery import AppSettings, Delta, Resource, Snapshot, WriteKey
 from trackplane.discovery.source import ResourceKey
+from trackplane.engine.validation import compile_validation
 from trackplane.errors import TrackplaneError
 from trackplane.event import Grade, JsonObject
 from trackplane.plan.model import EventSpec
-from trackplane.plan.validate import compile_validator
 
 _log = structlog.get_logger(__name__)
 
@@ -30,6 +31,8 @@ MAX_COMPILED: Final = 5_000
 # A delta of at most so many events is compiled at once, so that a NACK names what does not compile.
 _EAGER: Final = 500
 _MAX_CACHED_KEYS: Final = 10_000
+_NEVER: Final = 1 << 62
+_EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -39,12 +42,21 @@ class _Head(msgspec.Struct, frozen=True):
     event: str
     grade: Grade = "P2"
     removed: bool = False
+    expires: str | None = None
 
 
 _decode_head: Final = msgspec.json.Decoder(_Head).decode
 _decode_spec: Final = msgspec.json.Decoder(EventSpec).decode
 _decode_app: Final = msgspec.json.Decoder(AppSettings).decode
 _decode_key: Final = msgspec.json.Decoder(WriteKey).decode
+
+
+def end_of(expires: str | None) -> int:
+    """Return the ms UTC at which the day after a planned last day begins; without one, never."""
+    if expires is None:
+        return _NEVER
+    last = dt.date.fromisoformat(expires)
+    return (last.toordinal() + 1 - _EPOCH) * DAY_MS
 
 
 class _Compiled:
@@ -65,12 +77,13 @@ class _Compiled:
 
 
 class PlannedEvent:
-    """One planned event: its grade, and its validator, compiled from the resource's bytes on use."""
+    """One planned event: its grade, its end, and its validator, compiled from the resource's bytes on use."""
 
-    __slots__ = ("_body", "_compiled", "grade", "validate")
+    __slots__ = ("_body", "_compiled", "ends", "grade", "validate")
 
-    def __init__(self, grade: Grade, body: bytes, compiled: _Compiled) -> None:
+    def __init__(self, grade: Grade, ends: int, body: bytes, compiled: _Compiled) -> None:
         self.grade = grade
+        self.ends = ends
         self._body = body
         self._compiled = compiled
         self.validate: Validator = self._first_use
@@ -81,7 +94,7 @@ class PlannedEvent:
         Raises:
             TrackplaneError: the specification cannot be compiled.
         """
-        self.validate = compile_validator(_decode_spec(self._body))
+        self.validate = compile_validation(_decode_spec(self._body))
         self._compiled.keep(self)
 
     def release(self) -> None:
@@ -177,7 +190,8 @@ class CollectorState:
             if head.removed:
                 events_of(app).pop(name, None)
                 return
-            planned = PlannedEvent(head.grade, resource.body, self._compiled)
+            ends = end_of(head.expires)
+            planned = PlannedEvent(head.grade, ends, resource.body, self._compiled)
             if eager:
                 planned.compile()
             events_of(app)[name] = planned

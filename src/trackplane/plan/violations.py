@@ -13,13 +13,14 @@ from trackplane.errors import Severity
 class Code(msgspec.Struct, frozen=True):
     """A violation's code: how grave it is, what it means, what to do about it.
 
-    ``stage`` is what finds it: the ``plan``'s validator, or ``hygiene`` before any plan is asked.
+    ``stage`` is what finds it: the ``plan``'s validator, a ``check`` of the plan, or ``hygiene`` before
+    any plan is asked.
     """
 
     severity: Severity
     meaning: str
     hint: str
-    stage: Literal["plan", "hygiene"] = "plan"
+    stage: Literal["plan", "check", "hygiene"] = "plan"
 
 
 def _hygiene(meaning: str, hint: str) -> Code:
@@ -43,11 +44,22 @@ CODES: Final[Mapping[str, Code]] = {
     "max_length": Code("error", "longer than planned", "cut it, or plan it longer"),
     "pattern": Code("error", "does not match the planned pattern", "compare it with the pattern"),
     "additional": Code("error", "a property in a closed object", "plan it, or leave it out"),
+    "check": Code(
+        "error", "a check over several properties fails", "read what it demands", "check"
+    ),
+    "check_warning": Code(
+        "warning", "a check that only warns fails", "read what it demands", "check"
+    ),
     "unplanned_property": Code(
         "warning", "a property the plan does not know", "plan it, or leave it out"
     ),
     "unplanned_event": Code(
         "warning", "an event the plan does not know", "plan it, or stop sending it"
+    ),
+    "expired_event": Code(
+        "warning",
+        "the event's planned last day has passed",
+        "renew it in the plan, or stop sending it",
     ),
     "deprecated": Code("warning", "deprecated by the plan", "use what replaces it"),
     "invalid_utf8": _hygiene("the bytes are not UTF-8", "encode as UTF-8"),
