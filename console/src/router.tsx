@@ -1,12 +1,12 @@
 /** Addresses. Pages with an editor or charts are loaded when they are first opened. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { editSearch, eventSearch, librarySearch, metricsSearch, planSearch } from "./pages/addresses";
+import { catalogueSearch } from "./pages/catalogue/filter";
 import { NotFound } from "./pages/not-found";
 import { isTab, type Tab } from "./pages/rules/tabs";
 import { Shell } from "./shell/shell";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
-
-const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
 const home = createRoute({ getParentRoute: () => root, path: "/", component: lazyRouteComponent(() => import("./pages/home/home"), "HomePage") });
 const live = createRoute({ getParentRoute: () => root, path: "/live", component: lazyRouteComponent(() => import("./pages/live/live"), "LivePage") });
@@ -20,16 +20,20 @@ const rules = createRoute({
 const tabbed = (search: Record<string, unknown>): { tab?: Tab | undefined } => ({ tab: isTab(search.tab) ? search.tab : undefined });
 const newRule = createRoute({ getParentRoute: () => root, path: "/rules/new", validateSearch: tabbed, component: lazyRouteComponent(() => import("./pages/rules/editor"), "NewRulePage") });
 const rule = createRoute({ getParentRoute: () => root, path: "/rules/edit/$rule", validateSearch: tabbed, component: lazyRouteComponent(() => import("./pages/rules/editor"), "RulePage") });
-const events = createRoute({
-  getParentRoute: () => root,
-  path: "/events",
-  validateSearch: (search: Record<string, unknown>): { app?: string; event?: string; query?: string } => ({
-    app: text(search.app),
-    event: text(search.event),
-    query: text(search.query),
-  }),
-  component: lazyRouteComponent(() => import("./pages/events"), "EventsPage"),
-});
+const events = createRoute({ getParentRoute: () => root, path: "/events", validateSearch: catalogueSearch, component: lazyRouteComponent(() => import("./pages/catalogue/catalogue"), "CataloguePage") });
+const event = createRoute({ getParentRoute: () => root, path: "/events/$app/$event", validateSearch: eventSearch, component: lazyRouteComponent(() => import("./pages/event/event"), "EventPage") });
+const metrics = createRoute({ getParentRoute: () => root, path: "/metrics", validateSearch: metricsSearch, component: lazyRouteComponent(() => import("./pages/metrics/list"), "MetricsPage") });
+const metric = createRoute({ getParentRoute: () => root, path: "/metrics/$app/$metric", component: lazyRouteComponent(() => import("./pages/metrics/metric"), "MetricPage") });
+const edit = createRoute({ getParentRoute: () => root, path: "/edit", validateSearch: editSearch, component: lazyRouteComponent(() => import("./pages/editor/editor"), "EditorPage") });
+const plans = createRoute({ getParentRoute: () => root, path: "/plans", component: lazyRouteComponent(() => import("./pages/plans/list"), "PlansPage") });
+const plan = createRoute({ getParentRoute: () => root, path: "/plans/$app", validateSearch: planSearch, component: lazyRouteComponent(() => import("./pages/plans/plan"), "PlanPage") });
+const library = createRoute({ getParentRoute: () => root, path: "/libraries/$name", validateSearch: librarySearch, component: lazyRouteComponent(() => import("./pages/plans/library"), "LibraryPage") });
+// console-review puts its pages in place of these.
+const changes = createRoute({ getParentRoute: () => root, path: "/changes", component: NotFound });
+const requirements = createRoute({ getParentRoute: () => root, path: "/requirements", component: NotFound });
+const mine = createRoute({ getParentRoute: () => root, path: "/my-events", component: NotFound });
+const inbox = createRoute({ getParentRoute: () => root, path: "/inbox", component: NotFound });
+const people = createRoute({ getParentRoute: () => root, path: "/people", component: NotFound });
 const query = createRoute({ getParentRoute: () => root, path: "/query", component: lazyRouteComponent(() => import("./pages/query"), "QueryPage") });
 const lists = () => import("./pages/definitions/list");
 const definition = () => import("./pages/definitions/editor");
@@ -45,7 +49,7 @@ const oneScript = createRoute({ getParentRoute: () => root, path: "/scripts/edit
 const dirty = createRoute({ getParentRoute: () => root, path: "/dirty", component: lazyRouteComponent(() => import("./pages/dirty/workbench"), "DirtyPage") });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, live, rules, newRule, rule, functions, newFunction, oneFunction, tables, newTable, oneTable, scripts, newScript, oneScript, events, query, dirty]),
+  routeTree: root.addChildren([home, live, rules, newRule, rule, functions, newFunction, oneFunction, tables, newTable, oneTable, scripts, newScript, oneScript, events, event, metrics, metric, edit, plans, plan, library, changes, requirements, mine, inbox, people, query, dirty]),
   defaultPreload: "intent",
 });
 

@@ -66,7 +66,7 @@ export function DataTable<T extends RowData>({
         </thead>
         <tbody>
           {table.getRowModel().rows.map((row) => (
-            <tr key={row.id} className={open ? "tp-row" : undefined} onClick={open ? () => open(row.original) : undefined}>
+            <tr key={row.id} className={open ? "tp-row" : undefined} {...(open && { "data-row": row.id, tabIndex: -1 })} onClick={open ? () => open(row.original) : undefined}>
               {columns.map((column) => (
                 <td key={column.id} className={column.right ? "right" : undefined}>
                   {column.cell(row.original)}

@@ -1,11 +1,13 @@
 /** English. Messages are ICU MessageFormat; ids are what they are for, not what they say. */
 import { definitionsEn } from "./definitions.en";
+import { designEn } from "./design.en";
 import { liveEn } from "./live.en";
 import { reviewEn } from "./review.en";
 import { rulesEn } from "./rules.en";
 
 export const en = {
   ...definitionsEn,
+  ...designEn,
   ...liveEn,
   ...reviewEn,
   ...rulesEn,

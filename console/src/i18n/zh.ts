@@ -1,12 +1,14 @@
 /** 简体中文。 */
 import type { en } from "./en";
 import { definitionsZh } from "./definitions.zh";
+import { designZh } from "./design.zh";
 import { liveZh } from "./live.zh";
 import { reviewZh } from "./review.zh";
 import { rulesZh } from "./rules.zh";
 
 export const zh: Record<keyof typeof en, string> = {
   ...definitionsZh,
+  ...designZh,
   ...liveZh,
   ...reviewZh,
   ...rulesZh,

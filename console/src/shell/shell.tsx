@@ -1,28 +1,36 @@
 /** The frame around every page: where one is, where one can go, language, light and dark. */
-import { ActionIcon, AppShell, Box, Burger, Group, Menu, Stack, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, AppShell, Box, Burger, Group, Indicator, Kbd, Menu, Stack, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, useLocation } from "@tanstack/react-router";
+import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
+import { lazy, Suspense, useState } from "react";
 import { sessionQuery } from "../api/queries";
-import { Icon, type IconName } from "../components/icons";
-import { keepLanguage, LOCALES, useText, type MessageId } from "../i18n";
+import { useUnread } from "../api/queries-review";
+import { Icon } from "../components/icons";
+import { keepLanguage, LOCALES, useText } from "../i18n";
 import { endSession } from "../session";
+import { KeysDialog } from "./keys-dialog";
+import { useKeys } from "./keys";
+import { BESIDES, GROUPS, isAt, type Place } from "./places";
 
-const PAGES: readonly { to: string; label: MessageId; icon: IconName; /** Other addresses that belong to it. */ also?: readonly string[] }[] = [
-  { to: "/", label: "nav.home", icon: "home" },
-  { to: "/live", label: "nav.live", icon: "live" },
-  { to: "/rules", label: "nav.rules", icon: "rules" },
-  { to: "/functions", label: "nav.definitions", icon: "definitions", also: ["/tables", "/scripts"] },
-  { to: "/events", label: "nav.events", icon: "events" },
-  { to: "/query", label: "nav.query", icon: "query" },
-  { to: "/dirty", label: "nav.dirty", icon: "dirty" },
-];
+const QuickSearch = lazy(async () => ({ default: (await import("./quick-search")).QuickSearch }));
 
 export function Shell() {
   const { t } = useText();
   const [opened, { toggle, close }] = useDisclosure();
   const { pathname } = useLocation();
+  const navigate = useNavigate();
   const session = useQuery(sessionQuery).data;
+  const [over, setOver] = useState<"" | "search" | "keys">("");
+  const search = () => {
+    // A page with a search box of its own is searched there.
+    const own = document.querySelector<HTMLInputElement>("main input[data-search]");
+    if (own && over === "") {
+      own.focus();
+      own.select();
+    } else setOver("search");
+  };
+  useKeys({ go: (place) => void navigate({ to: place.to }), search, help: () => setOver("keys") });
   return (
     <AppShell navbar={{ width: 216, breakpoint: "sm", collapsed: { mobile: !opened } }} header={{ height: { base: 52, sm: 0 } }} padding={0}>
       <a href="#main" className="tp-skip">
@@ -32,19 +40,41 @@ export function Shell() {
         <Group h="100%" px="md">
           <Burger opened={opened} onClick={toggle} size="sm" aria-label={t("nav.menu")} />
           <Brand />
+          <Box ml="auto">
+            <Bell onClick={close} />
+          </Box>
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="sm" bg="var(--tp-surface)" style={{ borderColor: "var(--tp-border)" }}>
-        <Box px={8} pt={6} pb="md" visibleFrom="sm">
+        <Group px={8} pt={6} pb="sm" justify="space-between" visibleFrom="sm">
           <Brand />
-        </Box>
-        <Stack component="nav" gap={2} aria-label={t("nav.label")} flex={1}>
-          {PAGES.map((page) => (
-            <Link key={page.to} to={page.to} className="tp-nav" activeOptions={{ exact: page.to === "/" }} onClick={close} {...(page.also?.some((path) => pathname.startsWith(path)) && { "data-status": "active" })}>
-              <Icon name={page.icon} />
-              {t(page.label)}
-            </Link>
+          <Bell onClick={close} />
+        </Group>
+        <UnstyledButton className="tp-search" aria-keyshortcuts="/" onClick={() => setOver("search")}>
+          <Icon name="search" size={15} />
+          <span style={{ flex: 1 }}>{t("nav.search")}</span>
+          <Kbd size="xs">/</Kbd>
+        </UnstyledButton>
+        <Stack component="nav" gap={10} aria-label={t("nav.label")} flex={1} style={{ overflowY: "auto", minHeight: 0 }}>
+          {GROUPS.map((group, index) => (
+            <div key={index} role={group.label ? "group" : undefined} aria-label={group.label ? t(group.label) : undefined}>
+              {group.label && (
+                <Text className="tp-nav-group" aria-hidden="true">
+                  {t(group.label)}
+                </Text>
+              )}
+              <Stack gap={1}>
+                {group.places.map((place) => (
+                  <NavLink key={place.to} place={place} active={isAt(place, pathname)} onClick={close} />
+                ))}
+              </Stack>
+            </div>
           ))}
+          <Box mt="auto">
+            {BESIDES.map((place) => (
+              <NavLink key={place.to} place={place} active={isAt(place, pathname)} onClick={close} />
+            ))}
+          </Box>
         </Stack>
         <Stack gap={8} pt="sm" style={{ borderTop: "1px solid var(--tp-border)" }}>
           {session && (
@@ -61,6 +91,11 @@ export function Shell() {
             <Group gap={4}>
               <LanguageMenu />
               <SchemeToggle />
+              <Tooltip label={`${t("keys.title")} (?)`}>
+                <ActionIcon variant="subtle" color="gray" size="lg" c="dimmed" aria-label={t("keys.title")} onClick={() => setOver("keys")}>
+                  <Icon name="keyboard" />
+                </ActionIcon>
+              </Tooltip>
             </Group>
             <Tooltip label={t("session.sign_out")}>
               <ActionIcon variant="subtle" color="gray" size="lg" c="dimmed" aria-label={t("session.sign_out")} onClick={() => endSession()}>
@@ -80,7 +115,38 @@ export function Shell() {
           <Outlet />
         </Box>
       </AppShell.Main>
+      {over === "keys" && <KeysDialog close={() => setOver("")} />}
+      {over === "search" && (
+        <Suspense>
+          <QuickSearch close={() => setOver("")} />
+        </Suspense>
+      )}
     </AppShell>
+  );
+}
+
+function NavLink({ place, active, onClick }: { place: Place; active: boolean; onClick: () => void }) {
+  const { t } = useText();
+  return (
+    <Link to={place.to} className="tp-nav" activeOptions={{ exact: place.to === "/", includeSearch: false }} onClick={onClick} {...(active && { "data-status": "active", "aria-current": "page" })}>
+      <Icon name={place.icon} />
+      {t(place.label)}
+    </Link>
+  );
+}
+
+/** What is new for the reader. */
+function Bell({ onClick }: { onClick: () => void }) {
+  const { t } = useText();
+  const unread = useUnread();
+  return (
+    <Tooltip label={t("nav.inbox.unread", { count: unread })}>
+      <Link to="/inbox" className="tp-bell" aria-label={t("nav.inbox.unread", { count: unread })} onClick={onClick}>
+        <Indicator label={unread > 99 ? "99+" : unread} size={15} disabled={unread === 0} color="red.8" offset={3} styles={{ indicator: { fontSize: 10, fontWeight: 700, padding: "0 4px" } }}>
+          <Icon name="bell" size={19} />
+        </Indicator>
+      </Link>
+    </Tooltip>
   );
 }
 

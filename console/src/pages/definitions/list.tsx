@@ -11,7 +11,7 @@ import { Icon } from "../../components/icons";
 import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/states";
 import { count, moment } from "../../format";
 import { useText } from "../../i18n";
-import { Pages } from "../events";
+import { Pages } from "../../components/pages";
 import { PLACES } from "./places";
 
 type Entry = Schemas["DefinitionEntry"];

@@ -7,7 +7,7 @@ import { Icon } from "../../components/icons";
 import { Empty, ErrorState, Loading, Panel } from "../../components/states";
 import { moment } from "../../format";
 import { useText } from "../../i18n";
-import { Pages } from "../events";
+import { Pages } from "../../components/pages";
 import { ClientText } from "../live/event-body";
 
 interface EventsProps {

@@ -13,7 +13,7 @@ import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/st
 import { count, moment } from "../../format";
 import { useText } from "../../i18n";
 import { Effective } from "./effective";
-import { Pages } from "../events";
+import { Pages } from "../../components/pages";
 import { ruleAccounts } from "../home/model";
 
 const TopRules = lazy(async () => ({ default: (await import("./statistics")).TopRules }));

@@ -1,0 +1,5 @@
+import { PageHead } from "../../components/states";
+
+export function EditorPage() {
+  return <PageHead title="" />;
+}

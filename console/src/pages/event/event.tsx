@@ -1,0 +1,5 @@
+import { PageHead } from "../../components/states";
+
+export function EventPage() {
+  return <PageHead title="" />;
+}

@@ -1,0 +1,5 @@
+import { PageHead } from "../../components/states";
+
+export function MetricsPage() {
+  return <PageHead title="" />;
+}

@@ -1,0 +1,5 @@
+import { PageHead } from "../../components/states";
+
+export function MetricPage() {
+  return <PageHead title="" />;
+}
