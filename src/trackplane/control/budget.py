@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from trackplane.control import outcomes, samples, tables
 from trackplane.control.operations import Call
+from trackplane.control.portable import elements, json_member
 from trackplane.control.problems import ForbiddenError
 from trackplane.control.rule_wire import Budget, BudgetLine
 from trackplane.control.settings import BudgetSettings
@@ -203,7 +204,7 @@ def environment_of(call: Call) -> Environment:
 def _neighbours(call: Call, rule: ir.Rule) -> int:
     """Return how many rules read one of the rule's events, of the event that most read."""
     table = tables.rules
-    named = sa.func.json_each(table.c.definition, "$.events").table_valued("value")
+    named = elements(json_member(table.c.definition, "events"))
     with call.platform.database.read() as connection:
         if rule.events is None:
             everyone = sa.select(sa.func.count()).select_from(table)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from trackplane.control.operations import Call
+from trackplane.control.portable import elements
 
 
 def sees(call: Call, apps: Iterable[str]) -> bool:
@@ -19,7 +20,7 @@ def reached(call: Call, apps: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Return ``sees`` as the condition on a column of apps."""
     if call.actor.everywhere:
         return sa.true()
-    named = sa.func.json_each(apps).table_valued("value")
+    named = elements(apps)
     return sa.select(1).select_from(named).where(named.c.value.in_(call.actor.apps)).exists()
 
 

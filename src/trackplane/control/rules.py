@@ -15,6 +15,7 @@ from trackplane.control.catalog import Catalog
 from trackplane.control.conflicts import require_match
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
+from trackplane.control.portable import elements, json_length
 from trackplane.control.problems import ExistsError, NotFoundError
 from trackplane.control.publishing import Change, Publisher
 from trackplane.control.reach import only, reached, sees
@@ -103,9 +104,9 @@ def list_rules(call: Call, query: rule_wire.RuleQuery) -> rule_wire.Rules:
     table = tables.rules
     select = sa.select(table).where(reached(call, table.c.apps))
     if query.app:
-        named = sa.func.json_each(table.c.apps).table_valued("value")
+        named = elements(table.c.apps)
         of = sa.select(1).select_from(named).where(named.c.value == query.app)
-        select = select.where(sa.or_(of.exists(), sa.func.json_array_length(table.c.apps) == 0))
+        select = select.where(sa.or_(of.exists(), json_length(table.c.apps) == 0))
     if query.query:
         select = select.where(table.c.rule.contains(query.query, autoescape=True))
     with call.platform.database.read() as connection:

@@ -14,7 +14,6 @@ from typing import Final
 import msgspec
 import structlog
 import uvicorn
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from trackplane.control import canary, guard, replay, shadow, tables
 from trackplane.control.access import new_secret
@@ -26,11 +25,13 @@ from trackplane.control.meter import Meter
 from trackplane.control.nodes import NodeRegistry
 from trackplane.control.people import first_token
 from trackplane.control.platform import Platform
+from trackplane.control.portable import upsert
 from trackplane.control.publishing import Publisher
 from trackplane.control.rules import quarantine
 from trackplane.control.settings import ControlSettings
 from trackplane.control.statistics import StatisticsBook, Watch
 from trackplane.control.trials import ShadowBook
+from trackplane.control.workspaces import Workspaces
 from trackplane.discovery import Delta
 from trackplane.discovery.client import wall_clock
 from trackplane.discovery.server import Answered, DiscoveryServer, Hub, Node
@@ -89,6 +90,7 @@ class ControlPlane:
             shadows=ShadowBook(),
             facilities=facilities,
             watch=Watch(book),
+            workspaces=Workspaces(),
         )
         self.platform.statistics.on_shadows = self.platform.shadows.reported
         self.nodes.on_rules = self.platform.statistics.reported
@@ -192,9 +194,7 @@ class ControlPlane:
             ],
         }
         with self._database.write() as connection:
-            connection.execute(
-                upsert(tables.acknowledgements).values(**values).on_conflict_do_nothing()
-            )
+            upsert(connection, tables.acknowledgements, [values])
 
     def _later(self, work: Callable[[], object]) -> None:
         """Do blocking work in a thread; its failure is logged, nothing waits for it."""
