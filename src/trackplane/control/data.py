@@ -14,6 +14,8 @@ from trackplane.control.wire import Lag, QueryResult
 from trackplane.dirty import DirtyEvent
 from trackplane.discovery import Snapshot
 from trackplane.errors import UnavailableError
+from trackplane.lake.census import Counts
+from trackplane.lake.commit import DataFile
 from trackplane.lake.replay import Replayed
 from trackplane.ledger import LedgerEntry
 from trackplane.queue import Batch
@@ -165,6 +167,25 @@ class DataAccess:
         """
         del rule, since_ms, until_ms, apps, snapshot, environment, limit
         raise UnavailableError("there is no lake in this data folder yet")
+
+    # --- files of events, for those who count them
+
+    def snapshot(self) -> int:
+        """Return the number of the lake's state; 0 before there is one."""
+        return 0
+
+    def files(self, snapshot: int) -> list[DataFile]:
+        """Return the files of stored and of dirty events in a state."""
+        del snapshot
+        return []
+
+    def census(self, file: DataFile) -> Counts:
+        """Return what a file holds, counted by event, sender and day.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        raise UnavailableError(f"there is no lake in this data folder yet: {file.path}")
 
     # --- replays of rules: the one thing the control plane appends
 

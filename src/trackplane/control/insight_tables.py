@@ -38,7 +38,8 @@ observations: Final = sa.Table(
     sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),  # since 1970, UTC
     sa.Column("seen", sa.BigInteger, nullable=False),
     sa.Column("violations", sa.BigInteger, nullable=False),
-    sa.Column("dirty", sa.BigInteger, nullable=False),
+    sa.Column("dirty", sa.BigInteger, nullable=False),  # kept out by the collector
+    sa.Column("failed", sa.BigInteger, nullable=False),  # stored, and a rule failed on it
     sa.Column("weight", sa.Float, nullable=False),
     sa.Column("payload", sa.BigInteger, nullable=False),
     sa.Column("first_at", sa.BigInteger, nullable=False),

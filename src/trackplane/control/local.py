@@ -20,7 +20,8 @@ from trackplane.control.wire import Column, Lag, QueryResult
 from trackplane.discovery import Snapshot
 from trackplane.discovery.compile import Plans
 from trackplane.event import LANE_TOPICS
-from trackplane.lake.commit import RAW, RULES
+from trackplane.lake.census import Counts, census
+from trackplane.lake.commit import DIRTY, EVENTS, RAW, RULES, DataFile
 from trackplane.lake.erase import count_rows
 from trackplane.lake.manifest import ManifestReader
 from trackplane.lake.query import QueryRunner
@@ -161,6 +162,18 @@ class LocalData(DataAccess):
     def dirty_total(self, apps: Collection[str] | None, resolved: Collection[bytes]) -> DirtyTotal:
         """Return how many failings there are."""
         return self._dirty.total(apps, resolved)
+
+    def snapshot(self) -> int:
+        """Return the number of the lake's state."""
+        return self._manifest.snapshot()
+
+    def files(self, snapshot: int) -> list[DataFile]:
+        """Return the files of stored and of dirty events in a state."""
+        return [file for table in (EVENTS, DIRTY) for file in self._manifest.files(table, snapshot)]
+
+    def census(self, file: DataFile) -> Counts:
+        """Return what a file holds, counted by event, sender and day."""
+        return census(self._manifest.folder, file)
 
     def replay_end(self) -> int:
         """Return the offset of the next replay message."""

@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ import msgspec
 import structlog
 import uvicorn
 
-from trackplane.control import canary, guard, replay, shadow, tables
+from trackplane.control import canary, guard, observations, replay, shadow, tables
 from trackplane.control.access import new_secret
 from trackplane.control.api import Api
 from trackplane.control.data import DataAccess
@@ -42,6 +42,7 @@ _log = structlog.get_logger(__name__)
 NODE_TOKEN: Final = "node.token"  # noqa: S105 - a file's name
 _GRACE_S: Final = 3
 _TEND_S: Final = 1.0
+_COUNT_S: Final = 2.0
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,11 +147,15 @@ class ControlPlane:
             )
         )
         waiting = asyncio.create_task(stopping.wait())
-        tending = asyncio.create_task(self._tend())
+        tending = [
+            asyncio.create_task(self._tend(_TEND_S, (canary.tend, guard.tend, shadow.tend))),
+            asyncio.create_task(self._tend(_COUNT_S, (observations.tend,))),
+        ]
         await asyncio.to_thread(replay.resume, self.platform)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
-        tending.cancel()
+        for each in tending:
+            each.cancel()
         self.platform.stopping.set()
         server.should_exit = True
         await discovery.stop()
@@ -159,11 +164,11 @@ class ControlPlane:
             await asyncio.wait(self._tasks)
         self._database.close()
 
-    async def _tend(self) -> None:
-        """Look at shadows, canaries and guards once a second."""
+    async def _tend(self, every_s: float, tenders: Sequence[Callable[[Platform], None]]) -> None:
+        """Let tenders look, one after the other, again and again."""
         while True:
-            await asyncio.sleep(_TEND_S)
-            for look in (canary.tend, guard.tend, shadow.tend):
+            await asyncio.sleep(every_s)
+            for look in tenders:
                 try:
                     await asyncio.to_thread(look, self.platform)
                 except TrackplaneError as error:

@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("seen", sa.BigInteger(), nullable=False),
         sa.Column("violations", sa.BigInteger(), nullable=False),
         sa.Column("dirty", sa.BigInteger(), nullable=False),
+        sa.Column("failed", sa.BigInteger(), nullable=False),
         sa.Column("weight", sa.Float(), nullable=False),
         sa.Column("payload", sa.BigInteger(), nullable=False),
         sa.Column("first_at", sa.BigInteger(), nullable=False),
