@@ -16,12 +16,14 @@ from trackplane.discovery import Snapshot
 from trackplane.errors import UnavailableError
 from trackplane.lake.census import Counts
 from trackplane.lake.commit import DataFile
+from trackplane.lake.metrics import MetricSeries
 from trackplane.lake.replay import Replayed
 from trackplane.ledger import LedgerEntry
 from trackplane.queue import Batch
 from trackplane.replay import Row
 from trackplane.rules import ir
 from trackplane.rules.library import Environment
+from trackplane.rules.metrics import CompiledMetric
 
 Partition = tuple[str, int]
 
@@ -186,6 +188,18 @@ class DataAccess:
             StorageError: it cannot be read.
         """
         raise UnavailableError(f"there is no lake in this data folder yet: {file.path}")
+
+    def metric(
+        self, compiled: CompiledMetric, *, since_ms: int, until_ms: int, step_ms: int | None = None
+    ) -> MetricSeries:
+        """Return a metric over stored events by event time (``lake.metrics.series``).
+
+        Raises:
+            ReplayError: there are no events of that time.
+            UnavailableError: there is no lake.
+        """
+        del compiled, since_ms, until_ms, step_ms
+        raise UnavailableError("there is no lake in this data folder yet")
 
     # --- replays of rules: the one thing the control plane appends
 

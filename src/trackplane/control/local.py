@@ -20,10 +20,12 @@ from trackplane.control.wire import Column, Lag, QueryResult
 from trackplane.discovery import Snapshot
 from trackplane.discovery.compile import Plans
 from trackplane.event import LANE_TOPICS
+from trackplane.lake import metrics
 from trackplane.lake.census import Counts, census
 from trackplane.lake.commit import DIRTY, EVENTS, RAW, RULES, DataFile
 from trackplane.lake.erase import count_rows
 from trackplane.lake.manifest import ManifestReader
+from trackplane.lake.metrics import MetricSeries
 from trackplane.lake.query import QueryRunner
 from trackplane.lake.replay import Replayed
 from trackplane.lake.replay import replay as replay_rule
@@ -31,6 +33,7 @@ from trackplane.ledger import LedgerEntry
 from trackplane.queue import Batch, Queue, TopicSpec
 from trackplane.rules import ir
 from trackplane.rules.library import Environment
+from trackplane.rules.metrics import CompiledMetric
 
 _FRESHNESS_MS: Final = 10 * 60 * 1000  # over how much of the past it is measured
 _READ: Final[dict[str, tuple[str, ...]]] = {
@@ -147,6 +150,14 @@ class LocalData(DataAccess):
             datasets=datasets,
             environment=environment,
             limit=limit,
+        )
+
+    def metric(
+        self, compiled: CompiledMetric, *, since_ms: int, until_ms: int, step_ms: int | None = None
+    ) -> MetricSeries:
+        """Return a metric over stored events by event time."""
+        return metrics.series(
+            compiled, self._manifest, since_ms=since_ms, until_ms=until_ms, step_ms=step_ms
         )
 
     def dirty(

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import duckdb
 import msgspec
 
-from trackplane.engine.engine import Engine
+from trackplane.engine.engine import Engine, Outputs
 from trackplane.engine.ruleset import Ruleset
 from trackplane.errors import InputError
 from trackplane.event import Grade, JsonObject, identity
@@ -117,7 +117,7 @@ def replay(
     if any(isinstance(action, ir.Script) for action in rule.actions):
         raise ReplayError(f"{rule.name} ends in a script, which runs on the stream only")
     snapshot = manifest.snapshot()
-    source = _source(manifest, snapshot, since_ms, until_ms, apps)
+    source = source_of(manifest, snapshot, since_ms, until_ms, apps)
     query, why = None, "the engine was asked for" if way == "engine" else ""
     if way != "engine":
         try:
@@ -127,11 +127,11 @@ def replay(
                 raise
             why = f"DuckDB refuses {error}"
     total = _Sum(limit)
-    with _connection() as connection:
+    with connection() as opened:
         if query is not None:
-            _by_query(query, connection, total)
+            _by_query(query, opened, total)
         else:
-            _by_engine(rule, source, connection, total, datasets, environment)
+            _by_engine(rule, source, opened, total, datasets, environment)
     return Replayed(
         way="duckdb" if query is not None else "engine",
         why=why,
@@ -142,20 +142,25 @@ def replay(
     )
 
 
-def _connection() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(config={"memory_limit": f"{_MEMORY_MB}MB", "threads": 1})
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
+def connection() -> duckdb.DuckDBPyConnection:
+    """Return DuckDB in memory, within bounds."""
+    opened = duckdb.connect(config={"memory_limit": f"{_MEMORY_MB}MB", "threads": 1})
+    opened.execute("SET TimeZone = 'UTC'")
+    return opened
 
 
-def _source(
+def source_of(
     manifest: ManifestReader,
     snapshot: int,
     since_ms: int,
     until_ms: int,
     apps: Sequence[str] | None,
 ) -> str:
-    """Return the stored events in that time as a relation."""
+    """Return the stored events received in that time as a relation.
+
+    Raises:
+        ReplayError: there are none.
+    """
     found = [
         str((manifest.folder / file.path).resolve())
         for file in manifest.files(EVENTS, snapshot)
@@ -204,11 +209,35 @@ def _of_query(query: Query, head: dict[str, Any], own: Sequence[Any]) -> ReplayR
 def _by_engine(
     rule: ir.Rule,
     source: str,
-    connection: duckdb.DuckDBPyConnection,
+    opened: duckdb.DuckDBPyConnection,
     total: _Sum,
     datasets: Mapping[str, ir.Dataset] | None,
     environment: Environment | None,
 ) -> None:
+    for frame, outputs in through_engine(rule, source, opened, datasets, environment):
+        for failed in outputs.dirty:
+            total.failures[failed.reason] += 1
+        for target, rows in outputs.rows.items():
+            for number in range(len(rows.data)):
+                place = frame.ids.index(rows.id[number])
+                total.put(
+                    target,
+                    lambda t=target, r=rows, n=number, p=place, f=frame: _of_engine(t, r, n, p, f),  # type: ignore[misc]
+                )
+
+
+def through_engine(
+    rule: ir.Rule,
+    source: str,
+    opened: duckdb.DuckDBPyConnection,
+    datasets: Mapping[str, ir.Dataset] | None = None,
+    environment: Environment | None = None,
+) -> Iterator[tuple[Frame, Outputs]]:
+    """Yield the events of a relation as frames, each with what the engine puts out for it.
+
+    Raises:
+        ReplayError: the engine rejects the rule.
+    """
     known = datasets or {
         name: ir.Dataset(name=name, kind="table", columns=_columns(rule))
         for name in ir.targets(rule)
@@ -223,17 +252,8 @@ def _by_engine(
     built_in = [f'"{column}"' for column in BUILT_IN_COLUMNS.values()]
     picked = [*names, "epoch_ms(server)", 'epoch_ms("at")', "extra", "what", *built_in]
     sql = f"SELECT {', '.join(picked)} FROM {source}"  # noqa: S608 - names of ours
-    for frame in _frames(_fetched(connection, sql)):
-        outputs = engine.process([(frame, None)])
-        for failed in outputs.dirty:
-            total.failures[failed.reason] += 1
-        for target, rows in outputs.rows.items():
-            for number in range(len(rows.data)):
-                place = frame.ids.index(rows.id[number])
-                total.put(
-                    target,
-                    lambda t=target, r=rows, n=number, p=place, f=frame: _of_engine(t, r, n, p, f),  # type: ignore[misc]
-                )
+    for frame in _frames(_fetched(opened, sql)):
+        yield frame, engine.process([(frame, None)])
 
 
 def _columns(rule: ir.Rule) -> dict[str, ir.ColumnType]:
