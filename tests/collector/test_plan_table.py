@@ -10,12 +10,11 @@ import msgspec
 import pytest
 
 from trackplane import dirty
-from trackplane.admission.admit import DAY_MS
+from trackplane.admission.admit import DAY_MS, end_of
 from trackplane.admission.record import Limits
 from trackplane.admission.round import Round
 from trackplane.admission.wires.native import parse
 from trackplane.collector import CollectorState
-from trackplane.collector.state import end_of
 from trackplane.discovery import Resource, Snapshot
 from trackplane.frame import Frame
 from trackplane.plan.model import Check, Deprecation, EventSpec, Property

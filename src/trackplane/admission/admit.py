@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
@@ -40,11 +41,21 @@ Mode = Literal["off", "warn", "enforce"]
 
 UNPLANNED: Final = "unplanned_event"
 DAY_MS: Final = 24 * 3600 * 1000
+_NEVER: Final = 1 << 62
+_EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 _MAX_NAME_BYTES: Final = 200
 _INT64: Final = 1 << 63
 _NAMESPACE_SET: Final = frozenset(NAMESPACES)
 # A string of so many code points is within 200 bytes, whatever they are.
 _SURELY_SHORT: Final = 50
+
+
+def end_of(expires: str | None) -> int:
+    """Return the ms UTC at which the day after a planned last day begins; without one, never."""
+    if expires is None:
+        return _NEVER
+    last = dt.date.fromisoformat(expires)
+    return (last.toordinal() + 1 - _EPOCH) * DAY_MS
 
 
 class Violation(Protocol):

@@ -6,7 +6,6 @@ compiled when its first event comes, and at most ``MAX_COMPILED`` of them are ke
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from trackplane.admission.admit import DAY_MS, Admitter, Policy, Validator
+from trackplane.admission.admit import Admitter, Policy, Validator, end_of
 from trackplane.discovery import AppSettings, Delta, Resource, Snapshot, WriteKey
 from trackplane.discovery.source import ResourceKey
 from trackplane.engine.validation import compile_validation
@@ -31,8 +30,6 @@ MAX_COMPILED: Final = 5_000
 # A delta of at most so many events is compiled at once, so that a NACK names what does not compile.
 _EAGER: Final = 500
 _MAX_CACHED_KEYS: Final = 10_000
-_NEVER: Final = 1 << 62
-_EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -49,14 +46,6 @@ _decode_head: Final = msgspec.json.Decoder(_Head).decode
 _decode_spec: Final = msgspec.json.Decoder(EventSpec).decode
 _decode_app: Final = msgspec.json.Decoder(AppSettings).decode
 _decode_key: Final = msgspec.json.Decoder(WriteKey).decode
-
-
-def end_of(expires: str | None) -> int:
-    """Return the ms UTC at which the day after a planned last day begins; without one, never."""
-    if expires is None:
-        return _NEVER
-    last = dt.date.fromisoformat(expires)
-    return (last.toordinal() + 1 - _EPOCH) * DAY_MS
 
 
 class _Compiled:
