@@ -23,6 +23,7 @@ from trackplane.rules.load_definitions import (
     load_script,
     load_table,
 )
+from trackplane.rules.plan_check import check_expressions
 from trackplane.rules.reader import only
 from trackplane.rules.source import RuleError, RuleSource
 from trackplane.rules.tests import run_tests
@@ -151,6 +152,7 @@ def compile_plan(app: str | None, files: Mapping[str, str]) -> CompiledPlan:
             file=next(iter(files)),
         )
         raise PlanError(f"it is the plan of {loaded.plan.app!r}", findings=[finding])
+    check_expressions(loaded.plan, files)
     specs = loaded.plan.events
     return CompiledPlan(
         app=loaded.plan.app,
