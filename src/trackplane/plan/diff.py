@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from trackplane.plan.changes import (
-    GRAVITY,
     Change,
     Compatibility,
     Counts,
@@ -40,7 +39,9 @@ def difference(before: Plan, after: Plan) -> Difference:
     parts += counted
     found = Counter[str](part.kind for part in parts)
     found.update(part.compatibility for part in parts)
-    whole: Whole = gravest(part.compatibility for part in counted) if parts else "same"
+    whole: Whole = "same"
+    if parts:
+        whole = gravest(part.compatibility for part in counted)
     return Difference(
         app=after.app, compatibility=whole, counts=Counts(**found), parts=tuple(parts)
     )
@@ -53,7 +54,9 @@ def library_difference(before: Plan, after: Plan) -> Difference:
     """
     found = difference(before, after)
     classes = [part.compatibility for part in found.parts if part.section != "use"]
-    whole = max(classes, key=GRAVITY.index, default="same")
+    whole: Whole = "same"
+    if classes:
+        whole = gravest(classes)
     return Difference(app=found.app, compatibility=whole, counts=found.counts, parts=found.parts)
 
 
