@@ -1,0 +1,116 @@
+"""An index of names by what they say, for hundreds of thousands of them.
+
+Invariants: a name's number never changes; a number that was removed is not found again; each
+term's numbers stand in ascending order.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from trackplane.wording import analyse, glossary
+
+_SOUND: Final = "~"  # marks how a Chinese name sounds
+_INITIALS: Final = "^"
+_TYPO: Final = 0.7
+_LEAST_TYPO: Final = 4
+_LEAST_INITIALS: Final = 3
+_NEAR: Final = 0.5
+
+
+class Names:
+    """Names by number, found by likeness."""
+
+    def __init__(self) -> None:
+        self._terms: dict[str, int] = {}
+        self._postings: list[array[int]] = []
+        self._unknown: dict[str, dict[str, int]] = {}  # first letter -> unknown word -> term
+        self.count = 0
+
+    def add(self, texts: Iterable[str]) -> int:
+        """Add a name with its other texts and return its number."""
+        number = self.count
+        self.count += 1
+        for key in {key for text in texts for key in _keys_kept(text)}:
+            term = self._terms.get(key)
+            if term is None:
+                term = self._terms[key] = len(self._postings)
+                self._postings.append(array("i"))
+                if key.isascii() and key.isalpha() and key not in glossary().concepts:
+                    self._unknown.setdefault(key[0], {})[key] = term
+            self._postings[term].append(number)
+        return number
+
+    def rarity(self, key: str) -> float:
+        """Return how much a term tells names apart, about 0.4 to 1.6."""
+        term = self._terms.get(key)
+        if term is None or not self.count:
+            return 1.0
+        share = len(self._postings[term]) / self.count
+        return min(1.6, max(0.4, 0.4 + 0.2 * math.log(1 / share)))
+
+    def scores(self, texts: Iterable[str]) -> NDArray[np.float32]:
+        """Return a rough score of every name: the rarity of the terms it shares with the texts."""
+        found = np.zeros(self.count, np.float32)
+        for text in texts:
+            once = np.zeros(self.count, np.float32)
+            total = 0.0
+            for key, how in self._wanted(text).items():
+                term = self._terms.get(key)
+                weight = how * self.rarity(key)
+                if term is not None and weight > 0:
+                    once[np.frombuffer(self._postings[term].tobytes(), np.int32)] += weight
+                total += weight
+            if total:
+                np.maximum(found, once, out=found)
+        return found
+
+    def _wanted(self, text: str) -> Mapping[str, float]:
+        """Return the terms to look a text up by, with how far each is what it says."""
+        name = analyse(text)
+        held = glossary()
+        wanted: dict[str, float] = {}
+        for term in name.terms:
+            wanted[term.key] = 1.0
+            if term.known:
+                for other, how in held.near(term.key):
+                    wanted[other] = max(wanted.get(other, 0.0), how * _NEAR)
+            elif term.key.isascii() and len(term.key) >= _LEAST_TYPO:
+                for other in self._typos(term.key):
+                    wanted.setdefault(other, _TYPO)
+        if name.sound:
+            wanted[_SOUND + name.sound] = 2.0
+            wanted[_INITIALS + name.sound] = 2.0
+        if len(name.initials) >= _LEAST_INITIALS:
+            wanted[name.initials] = 2.0
+        return wanted
+
+    def _typos(self, word: str) -> Iterable[str]:
+        known = self._unknown.get(word[0], {})
+        most = 1 if len(word) < 9 else 2
+        for other, _, _ in process.extract(
+            word, known.keys(), scorer=OSA.distance, score_cutoff=most, limit=5
+        ):
+            yield other
+        for concept in glossary().concepts:
+            if concept[0] == word[0] and OSA.distance(word, concept, score_cutoff=1) == 1:
+                yield concept
+
+
+def _keys_kept(text: str) -> Iterable[str]:
+    name = analyse(text)
+    yield from name.keys
+    if name.initials:
+        yield _SOUND + name.sound
+        if len(name.initials) >= _LEAST_INITIALS:
+            yield _INITIALS + name.initials
+    elif any(not term.known for term in name.terms):
+        yield _SOUND + name.sound
