@@ -16,6 +16,7 @@ from trackplane.control.publishing import Publisher
 from trackplane.control.settings import ControlSettings
 from trackplane.control.statistics import StatisticsBook, Watch
 from trackplane.control.trials import ShadowBook
+from trackplane.control.workspaces import Workspaces
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,3 +37,4 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     shadows: ShadowBook
     facilities: Facilities
     watch: Watch
+    workspaces: Workspaces

@@ -7,6 +7,10 @@ from typing import Final
 from trackplane.control import (
     apps,
     canary,
+    change_comments,
+    change_files,
+    change_review,
+    changes,
     checks,
     data_operations,
     datasets,
@@ -18,8 +22,10 @@ from trackplane.control import (
     language,
     live,
     lookup_tables,
+    notices,
     people,
     plans,
+    profiles,
     rule_replay,
     rules,
     rulesets,
@@ -33,6 +39,7 @@ PREFIX: Final = "/api/v1"
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *people.operations,
+    *profiles.operations,
     *apps.operations,
     *plans.operations,
     *datasets.operations,
@@ -53,4 +60,9 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *data_operations.operations,
     *dirty.operations,
     *live.operations,
+    *changes.operations,
+    *change_files.operations,
+    *change_review.operations,
+    *change_comments.operations,
+    *notices.operations,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 
@@ -25,6 +27,44 @@ class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_rows_per_day: int = 2_000_000_000
     max_bytes_per_day: int = 1_000_000_000_000
     max_cpu_s_per_day: int = 86_400
+
+
+class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How people are told by e-mail and webhook.
+
+    Attributes:
+        smtp_host: mail server; empty: no e-mail is sent.
+        smtp_port: its port.
+        smtp_starttls: go over to TLS before anything is said; refuse a server that cannot.
+        smtp_user: name to sign in with; empty: without.
+        smtp_password: password of that name.
+        smtp_from: address that mails come from.
+        url: address of the console, for links in what is sent.
+        timeout_s: longest time a mail server or webhook may take.
+        attempts: how often sending is tried, with twice the wait each time.
+        private_webhooks: allow webhooks at private and loopback addresses.
+    """
+
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_starttls: bool = True
+    smtp_user: str = ""
+    smtp_password: str = ""
+    smtp_from: str = "trackplane@localhost"
+    url: str = "http://127.0.0.1:8000"
+    timeout_s: float = 10.0
+    attempts: int = 8
+    private_webhooks: bool = False
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        """Show everything but the password."""
+        for name in self.__struct_fields__:
+            yield name, "…" if name == "smtp_password" else getattr(self, name)
+
+    def __repr__(self) -> str:
+        """Show everything but the password."""
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"NotifySettings({shown})"
 
 
 class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,3 +93,4 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     guard_minutes: int = 10
     replay_wait_ms: int = 5_000
     budget: BudgetSettings = BudgetSettings()
+    notify: NotifySettings = NotifySettings()
