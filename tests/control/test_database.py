@@ -30,7 +30,12 @@ def test_migrations_lead_to_the_tables_as_declared(database: Database) -> None:
     """Autogeneration finds nothing left to do, and a second run does nothing."""
     database.migrate()
     with database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+        context = MigrationContext.configure(
+            connection,
+            # Each database's own kind of index, which SQLAlchemy has no words for.
+            opts={"include_name": lambda name, *_: not str(name).startswith("search_index")},
+        )
+        assert compare_metadata(context, tables.metadata) == []
     database.close()
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import msgspec
 import sqlalchemy as sa
 
-from trackplane.control import objects, tables, wire
+from trackplane.control import objects, search, tables, wire
 from trackplane.control.apps import find_app, put_settings, require_direct
 from trackplane.control.catalog import Catalog
 from trackplane.control.operations import Call, Operations
@@ -152,6 +152,17 @@ def publish_plan(
         revision += 1
         _store(change, app, revision, tree, source, len(plan.specs), message)
         _index(change, app, plan, hashes, changed=[*added, *changed], removed=removed)
+        bodies = catalog.bodies_of(app)
+        search.index_plan(
+            change.connection,
+            plan.plan,
+            before={
+                event: msgspec.json.decode(bodies[event], type=EventSpec)
+                for event in (*changed, *removed)
+            },
+            changed=[*added, *changed],
+            removed=removed,
+        )
         for event in [*added, *changed]:
             change.put("event", f"{app}/{event}", plan.bodies[event])
         for event in removed:

@@ -13,6 +13,7 @@ from trackplane.control.facilities import Facilities
 from trackplane.control.meter import Meter
 from trackplane.control.nodes import NodeRegistry
 from trackplane.control.publishing import Publisher
+from trackplane.control.search import SearchReader
 from trackplane.control.settings import ControlSettings
 from trackplane.control.statistics import StatisticsBook, Watch
 from trackplane.control.trials import ShadowBook
@@ -38,3 +39,4 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     facilities: Facilities
     watch: Watch
     workspaces: Workspaces
+    search: SearchReader

@@ -34,6 +34,7 @@ from trackplane.control import (
     statistics,
 )
 from trackplane.control.operations import Operation
+from trackplane.control.search import operations as search
 
 PREFIX: Final = "/api/v1"
 
@@ -42,6 +43,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *profiles.operations,
     *apps.operations,
     *plans.operations,
+    *search.operations,
     *datasets.operations,
     *rules.operations,
     *checks.operations,

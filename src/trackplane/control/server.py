@@ -28,6 +28,8 @@ from trackplane.control.platform import Platform
 from trackplane.control.portable import upsert
 from trackplane.control.publishing import Publisher
 from trackplane.control.rules import quarantine
+from trackplane.control.search import SearchReader
+from trackplane.control.search.rebuilding import is_outdated, rebuild
 from trackplane.control.settings import ControlSettings
 from trackplane.control.statistics import StatisticsBook, Watch
 from trackplane.control.trials import ShadowBook
@@ -72,6 +74,9 @@ class ControlPlane:
         self.settings = settings
         self._database = Database(folder / "control.db")
         self._database.migrate()
+        with self._database.write() as connection:
+            if is_outdated(connection):
+                _log.info("search_rebuilt", documents=rebuild(connection))
         self.node_token = _node_token(folder / NODE_TOKEN)
         self.publisher = Publisher(self._database, clock=clock)
         # Shown once, by whoever started us; None when there are tokens already.
@@ -92,6 +97,7 @@ class ControlPlane:
             facilities=facilities,
             watch=Watch(book),
             workspaces=Workspaces(),
+            search=SearchReader(),
         )
         self.platform.statistics.on_shadows = self.platform.shadows.reported
         self.nodes.on_rules = self.platform.statistics.reported
