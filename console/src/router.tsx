@@ -1,8 +1,9 @@
 /** Addresses. Pages with an editor or charts are loaded when they are first opened. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
-import { editSearch, eventSearch, librarySearch, metricsSearch, planSearch } from "./pages/addresses";
+import { dirtySearch, editSearch, eventSearch, librarySearch, metricsSearch, planSearch, querySearch } from "./pages/addresses";
 import { catalogueSearch } from "./pages/catalogue/filter";
 import { NotFound } from "./pages/not-found";
+import { changeSearch, changesSearch } from "./pages/changes/addresses";
 import { isTab, type Tab } from "./pages/rules/tabs";
 import { Shell } from "./shell/shell";
 
@@ -29,12 +30,13 @@ const plans = createRoute({ getParentRoute: () => root, path: "/plans", componen
 const plan = createRoute({ getParentRoute: () => root, path: "/plans/$app", validateSearch: planSearch, component: lazyRouteComponent(() => import("./pages/plans/plan"), "PlanPage") });
 const library = createRoute({ getParentRoute: () => root, path: "/libraries/$name", validateSearch: librarySearch, component: lazyRouteComponent(() => import("./pages/plans/library"), "LibraryPage") });
 // console-review puts its pages in place of these.
-const changes = createRoute({ getParentRoute: () => root, path: "/changes", component: NotFound });
+const changes = createRoute({ getParentRoute: () => root, path: "/changes", validateSearch: changesSearch, component: lazyRouteComponent(() => import("./pages/changes/list"), "ChangesPage") });
+const change = createRoute({ getParentRoute: () => root, path: "/changes/$id", validateSearch: changeSearch, component: lazyRouteComponent(() => import("./pages/changes/change"), "ChangePage") });
 const requirements = createRoute({ getParentRoute: () => root, path: "/requirements", component: NotFound });
 const mine = createRoute({ getParentRoute: () => root, path: "/my-events", component: NotFound });
 const inbox = createRoute({ getParentRoute: () => root, path: "/inbox", component: NotFound });
 const people = createRoute({ getParentRoute: () => root, path: "/people", component: NotFound });
-const query = createRoute({ getParentRoute: () => root, path: "/query", component: lazyRouteComponent(() => import("./pages/query"), "QueryPage") });
+const query = createRoute({ getParentRoute: () => root, path: "/query", validateSearch: querySearch, component: lazyRouteComponent(() => import("./pages/query"), "QueryPage") });
 const lists = () => import("./pages/definitions/list");
 const definition = () => import("./pages/definitions/editor");
 const functions = createRoute({ getParentRoute: () => root, path: "/functions", component: lazyRouteComponent(lists, "FunctionsPage") });
@@ -46,10 +48,10 @@ const oneTable = createRoute({ getParentRoute: () => root, path: "/tables/edit/$
 const scripts = createRoute({ getParentRoute: () => root, path: "/scripts", component: lazyRouteComponent(lists, "ScriptsPage") });
 const newScript = createRoute({ getParentRoute: () => root, path: "/scripts/new", component: lazyRouteComponent(definition, "NewScriptPage") });
 const oneScript = createRoute({ getParentRoute: () => root, path: "/scripts/edit/$name", component: lazyRouteComponent(definition, "ScriptPage") });
-const dirty = createRoute({ getParentRoute: () => root, path: "/dirty", component: lazyRouteComponent(() => import("./pages/dirty/workbench"), "DirtyPage") });
+const dirty = createRoute({ getParentRoute: () => root, path: "/dirty", validateSearch: dirtySearch, component: lazyRouteComponent(() => import("./pages/dirty/workbench"), "DirtyPage") });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, live, rules, newRule, rule, functions, newFunction, oneFunction, tables, newTable, oneTable, scripts, newScript, oneScript, events, event, metrics, metric, edit, plans, plan, library, changes, requirements, mine, inbox, people, query, dirty]),
+  routeTree: root.addChildren([home, live, rules, newRule, rule, functions, newFunction, oneFunction, tables, newTable, oneTable, scripts, newScript, oneScript, events, event, metrics, metric, edit, plans, plan, library, changes, change, requirements, mine, inbox, people, query, dirty]),
   defaultPreload: "intent",
 });
 

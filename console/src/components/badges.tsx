@@ -12,8 +12,8 @@ export function Grade({ grade }: { grade: string }) {
   );
 }
 
-export type CompatibilityName = "additive" | "narrowing" | "breaking";
-export const COMPATIBILITY_TONES: Record<CompatibilityName, string> = { additive: "teal", narrowing: "orange", breaking: "red" };
+export type CompatibilityName = "neutral" | "additive" | "narrowing" | "breaking";
+export const COMPATIBILITY_TONES: Record<CompatibilityName, string> = { neutral: "gray", additive: "teal", narrowing: "orange", breaking: "red" };
 
 /** Whether events sent today still fit: additive yes, narrowing perhaps not, breaking no. */
 export function Compatibility({ kind, count }: { kind: CompatibilityName; count?: number }) {

@@ -74,7 +74,7 @@ export function TimeChart({ label, lines, begin, end, written, height = 230 }: T
           min: begin,
           max: end,
           axisLine: { lineStyle: { color: grid } },
-          axisLabel: { color: ink, fontSize: 11, hideOverlap: true, formatter: end - begin > 3_600_000 ? "{HH}:{mm}" : "{HH}:{mm}:{ss}" },
+          axisLabel: { color: ink, fontSize: 11, hideOverlap: true, formatter: end - begin > 3 * 86_400_000 ? "{MM}-{dd}" : end - begin > 3_600_000 ? "{HH}:{mm}" : "{HH}:{mm}:{ss}" },
           splitNumber: 5,
         },
         yAxis: { type: "value", min: 0, axisLabel: { color: ink, fontSize: 11, formatter: written }, splitLine: { lineStyle: { color: grid } } },

@@ -39,6 +39,7 @@ const SHAPES = {
   down: <path d="m6 10 6 6 6-6" />,
   warning: <path d="M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v5M12 15.800v.2" />,
   bulb: <path d="M9 17h6M10 20h4M8.500 14.500A6 6 0 1 1 15.500 14.500c-.6.600-.9 1.400-.9 2.500H9.400c0-1.100-.3-1.900-.9-2.500z" />,
+  comment: <path d="M4 5h16v11H10l-4 4v-4H4z" />,
   book: <path d="M5 5.500A2.500 2.500 0 0 1 7.500 3H19v15H7.500A2.500 2.500 0 0 0 5 20.500zM5 20.500A1.500 1.500 0 0 0 6.500 21H19v-3" />,
 } satisfies Record<string, ReactNode>;
 

@@ -1,7 +1,8 @@
 /** Changes of a plan as text; pure. */
+import type { Change } from "../api/design";
 import type { MessageId } from "../i18n";
 
-/** The kinds of change that the console has words for. */
+/** Kinds of change in words. */
 export const CHANGE_KINDS = {
   added: "diff.kind.added",
   removed: "diff.kind.removed",
@@ -10,8 +11,8 @@ export const CHANGE_KINDS = {
   moved: "diff.kind.moved",
   narrowed: "diff.kind.narrowed",
   widened: "diff.kind.widened",
-  text: "diff.kind.text",
-} as const satisfies Record<string, MessageId>;
+  affected: "diff.kind.affected",
+} as const satisfies Record<Change["kind"], MessageId>;
 
 /** A value of a plan as people write it: bare words, short lists in a line, the rest as indented lines. */
 export function written(value: unknown): string {

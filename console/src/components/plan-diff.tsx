@@ -1,17 +1,16 @@
 /** What a change of a plan means: event by event, property by property, before and after. */
 import { Badge, Group, Stack, Text, UnstyledButton } from "@mantine/core";
 import { useState, type ReactNode } from "react";
-import type { EventChange } from "../api/pending";
+import type { Change, PartChange } from "../api/design";
 import { useText, type MessageId, type Translate } from "../i18n";
 import { Compatibility, COMPATIBILITY_TONES } from "./badges";
 import { Icon } from "./icons";
 import { anchorOf, CHANGE_KINDS, written } from "./plan-diff-model";
 
-type PropertyChange = EventChange["changes"][number];
 type Slot = (event: string, property?: string) => ReactNode;
 
 export interface PlanDiffProps {
-  changes: readonly EventChange[];
+  changes: readonly PartChange[];
   /** One line for each change, or before and after beside each other. */
   layout?: "list" | "side";
   /** Stands at the end of an event's head and of a property's row. */
@@ -22,11 +21,12 @@ export interface PlanDiffProps {
   open?: boolean;
 }
 
-const SIGNS: Record<EventChange["kind"], readonly [sign: string, tone: string]> = {
+const SIGNS: Record<PartChange["kind"], readonly [sign: string, tone: string]> = {
   added: ["+", "teal"],
   changed: ["~", "blue"],
   removed: ["−", "red"],
   renamed: ["→", "grape"],
+  affected: ["!", "orange"],
 };
 
 export function PlanDiff({ changes, layout = "list", aside, below, open = changes.length <= 12 }: PlanDiffProps) {
@@ -46,10 +46,11 @@ export function PlanDiff({ changes, layout = "list", aside, below, open = change
   );
 }
 
-function PartDiff({ change, layout, aside, below, open: first }: { change: EventChange; layout: "list" | "side"; aside: Slot | undefined; below: Slot | undefined; open: boolean }) {
+function PartDiff({ change, layout, aside, below, open: first }: { change: PartChange; layout: "list" | "side"; aside: Slot | undefined; below: Slot | undefined; open: boolean }) {
   const { t } = useText();
   const [open, setOpen] = useState(first);
   const [sign, tone] = SIGNS[change.kind];
+  const inner = change.changes ?? [];
   return (
     <section className="tp-diff" id={anchorOf(change.name)} aria-label={change.name}>
       <div className="tp-diff-head" data-row={change.name} tabIndex={-1} onClick={(click) => click.target === click.currentTarget && setOpen(!open)}>
@@ -61,7 +62,7 @@ function PartDiff({ change, layout, aside, below, open: first }: { change: Event
             {sign}
           </span>
           <span className="tp-diff-name">
-            {change.was !== null && change.was !== change.name && (
+            {change.was && change.was !== change.name && (
               <>
                 <del>{change.was}</del> →{" "}
               </>
@@ -75,7 +76,7 @@ function PartDiff({ change, layout, aside, below, open: first }: { change: Event
           )}
           <Text span fz="xs" c="dimmed">
             {t(`diff.part.${change.kind}`)}
-            {change.changes.length > 0 && ` · ${t("diff.count", { count: change.changes.length })}`}
+            {inner.length > 0 && ` · ${t("diff.count", { count: inner.length })}`}
           </Text>
         </UnstyledButton>
         <Group gap={8} wrap="nowrap">
@@ -84,10 +85,10 @@ function PartDiff({ change, layout, aside, below, open: first }: { change: Event
         </Group>
       </div>
       {below?.(change.name)}
-      {open && change.changes.length > 0 && (
+      {open && inner.length > 0 && (
         <ul className="tp-diff-rows">
-          {change.changes.map((one, index) => (
-            <li key={`${one.path} ${one.kind} ${index}`}>
+          {inner.map((one, index) => (
+            <li key={`${one.path ?? ""} ${one.kind} ${index}`}>
               <PropertyDiff part={change} change={one} layout={layout} aside={aside} />
               {below?.(change.name, one.path)}
             </li>
@@ -98,24 +99,41 @@ function PartDiff({ change, layout, aside, below, open: first }: { change: Event
   );
 }
 
-function PropertyDiff({ part, change, layout, aside }: { part: EventChange; change: PropertyChange; layout: "list" | "side"; aside: Slot | undefined }) {
-  const { t } = useText();
+function PropertyDiff({ part, change, layout, aside }: { part: PartChange; change: Change; layout: "list" | "side"; aside: Slot | undefined }) {
+  const { t, locale } = useText();
   const before = written(change.before);
   const after = written(change.after);
   const tone = COMPATIBILITY_TONES[change.compatibility];
   const long = before.includes("\n") || after.includes("\n") || before.length + after.length > 140;
   return (
-    <div className="tp-diff-row" data-compatibility={change.compatibility}>
-      <span className="tp-dot" style={{ background: `var(--mantine-color-${tone}-6)`, marginTop: 7 }} role="img" aria-label={t(`compatibility.${change.compatibility}`)} />
+    <div className="tp-diff-row" data-compatibility={change.compatibility} data-row={change.path} tabIndex={-1}>
+      <span className="tp-dot" style={{ background: `var(--mantine-color-${tone}-6)`, marginTop: 7 }} role="img" aria-label={t(`compatibility.${change.compatibility}`)} title={t(`compatibility.${change.compatibility}`)} />
       <div style={{ minWidth: 0, flex: 1 }}>
         <Group gap={8} align="baseline">
           <span className="tp-mono" style={{ fontWeight: 600, overflowWrap: "anywhere" }}>
-            {change.path || t("diff.whole")}
+            {change.was && (
+              <>
+                <del>{change.was}</del> →{" "}
+              </>
+            )}
+            {change.path || (change.field ? "" : t("diff.whole"))}
+            {change.path && change.field ? " · " : ""}
+            {change.field}
           </span>
           <Badge variant="light" color="gray" c="var(--mantine-color-text)" size="sm" fw={500}>
-            {kindName(change.kind, t)}
+            {t(CHANGE_KINDS[change.kind])}
           </Badge>
           {layout === "list" && !long && <Values before={before} after={after} />}
+          {change.group && (
+            <Text span fz="xs" c="dimmed">
+              {t("diff.group", { group: change.group })}
+            </Text>
+          )}
+          {change.applies && (
+            <Text span fz="xs" c="dimmed">
+              {t("diff.applies", { applies: change.applies })}
+            </Text>
+          )}
         </Group>
         {layout === "side" || long ? (
           <div className="tp-diff-side">
@@ -127,7 +145,7 @@ function PropertyDiff({ part, change, layout, aside }: { part: EventChange; chan
             </pre>
           </div>
         ) : null}
-        {change.message && !(change.kind in CHANGE_KINDS) && (
+        {!before && !after && locale === "en" && (
           <Text fz="xs" c="dimmed" mt={2}>
             {change.message}
           </Text>
@@ -147,11 +165,6 @@ function Values({ before, after }: { before: string; after: string }) {
       {after && <ins className="tp-ins">{after}</ins>}
     </span>
   );
-}
-
-/** A kind of change in words; one that the console does not know as the server calls it. */
-export function kindName(kind: string, t: Translate): string {
-  return kind in CHANGE_KINDS ? t(CHANGE_KINDS[kind as keyof typeof CHANGE_KINDS]) : kind.replaceAll("_", " ");
 }
 
 const SECTIONS: Record<string, MessageId> = { types: "diff.section.types", groups: "diff.section.groups", metrics: "diff.section.metrics", use: "diff.section.use", events: "diff.section.events" };

@@ -48,3 +48,9 @@ export interface PlanSearch {
 export const planSearch = (search: Search): PlanSearch => kept({ tab: isPlanTab(search.tab) ? search.tab : undefined, from: number(search.from), to: number(search.to), name: text(search.name) });
 
 export const librarySearch = (search: Search): { version?: number } => kept({ version: number(search.version) });
+
+/** What of the dirty events to begin with. */
+export const dirtySearch = (search: Search): { app?: string; event?: string; reason?: string } => kept({ app: text(search.app), event: text(search.event), reason: text(search.reason) });
+
+/** Which saved query to begin with. */
+export const querySearch = (search: Search): { saved?: string } => kept({ saved: text(search.saved) });

@@ -1,6 +1,7 @@
 /** Dirty: what failed and why, mended on the stored bytes, tried, and sent again. */
 import { Badge, Chip, Group, SegmentedControl, Select, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import type { Schemas } from "../../api/client";
 import { appsQuery, sessionQuery } from "../../api/queries";
@@ -24,7 +25,8 @@ const NOTHING: DirtyFilter = { app: "", stage: "", reason: "", rule: "", event: 
 
 export function DirtyPage() {
   const { t, locale } = useText();
-  const [filter, setFilter] = useState<DirtyFilter>(NOTHING);
+  const from = useSearch({ from: "/dirty" });
+  const [filter, setFilter] = useState<DirtyFilter>(() => ({ ...NOTHING, ...from, stage: from.reason ? "plan" : "" }));
   const [by, setBy] = useState<readonly Field[]>(["app", "stage", "reason", "rule", "event"]);
   const [resolved, setResolved] = useState(false);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
