@@ -18,6 +18,7 @@ from trackplane.lake.census import Counts
 from trackplane.lake.commit import DataFile
 from trackplane.lake.metrics import MetricSeries
 from trackplane.lake.replay import Replayed
+from trackplane.lake.sample import EventSample
 from trackplane.ledger import LedgerEntry
 from trackplane.queue import Batch
 from trackplane.replay import Row
@@ -200,6 +201,28 @@ class DataAccess:
         """
         del compiled, since_ms, until_ms, step_ms
         raise UnavailableError("there is no lake in this data folder yet")
+
+    def sample(
+        self,
+        *,
+        app: str,
+        events: Collection[str],
+        since_ms: int,
+        until_ms: int,
+        most: int,
+        timeout_s: float,
+        committed: Mapping[Partition, int] | None = None,
+        dirty: bool = True,
+    ) -> EventSample:
+        """Return some events of these names, of each platform and version a few at least.
+
+        With ``committed``, only events before these offsets. Nothing where there is no lake.
+
+        Raises:
+            StorageError: the lake cannot be read.
+        """
+        del app, events, most, timeout_s, committed, dirty
+        return EventSample(since=since_ms, until=until_ms, populations={}, events=(), cut=False)
 
     # --- replays of rules: the one thing the control plane appends
 

@@ -29,6 +29,7 @@ from trackplane.lake.metrics import MetricSeries
 from trackplane.lake.query import QueryRunner
 from trackplane.lake.replay import Replayed
 from trackplane.lake.replay import replay as replay_rule
+from trackplane.lake.sample import EventSample, sample
 from trackplane.ledger import LedgerEntry
 from trackplane.queue import Batch, Queue, TopicSpec
 from trackplane.rules import ir
@@ -185,6 +186,31 @@ class LocalData(DataAccess):
     def census(self, file: DataFile) -> Counts:
         """Return what a file holds, counted by event, sender and day."""
         return census(self._manifest.folder, file)
+
+    def sample(
+        self,
+        *,
+        app: str,
+        events: Collection[str],
+        since_ms: int,
+        until_ms: int,
+        most: int,
+        timeout_s: float,
+        committed: Mapping[Partition, int] | None = None,
+        dirty: bool = True,
+    ) -> EventSample:
+        """Return some events of these names, of each platform and version a few at least."""
+        return sample(
+            self._manifest,
+            app=app,
+            events=events,
+            since_ms=since_ms,
+            until_ms=until_ms,
+            most=most,
+            timeout_s=timeout_s,
+            committed=committed,
+            dirty=dirty,
+        )
 
     def replay_end(self) -> int:
         """Return the offset of the next replay message."""

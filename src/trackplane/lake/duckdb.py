@@ -87,7 +87,7 @@ def receive(stream: BinaryIO) -> bytes | None:
 
 
 class Workspace:
-    """A DuckDB of the compactor's own: it reads and writes the lake's files, bounded in memory.
+    """A DuckDB of our own, not of users: it reads and writes the lake's files, bounded in memory.
 
     Use it in a ``with``. Every method raises ``LakeError`` when DuckDB fails.
     """
@@ -106,7 +106,11 @@ class Workspace:
         try:
             return self._connection.execute(sql).fetchall()
         except duckdb.Error as error:
-            raise LakeError(f"compaction: {error}") from error
+            raise LakeError(f"DuckDB over the lake's files: {error}") from error
+
+    def interrupt(self) -> None:
+        """End the statement that runs, from another thread: it raises ``LakeError``."""
+        self._connection.interrupt()
 
     def write(self, select: str, target: Path) -> None:
         """Write a SELECT's rows, in its order, to a Parquet file."""
