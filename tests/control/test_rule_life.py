@@ -23,6 +23,7 @@ from trackplane.queue.memory import MemoryQueue
 from .test_publishing import DATASET, PLAN, RULE, put_plan
 
 pytestmark = pytest.mark.integration
+BOTH_DATABASES = True
 NOW = 1_795_400_000_000
 
 FUNCTION = """
@@ -383,7 +384,7 @@ def test_a_plan_change_is_classified(shop: Any) -> None:
     narrower = wider.replace("title: {type: string}", "title: {type: string, required: true}")
     answer = put_plan(shop.client, narrower, "2").json()
     assert answer["compatibility"] == "narrowing"
-    assert answer["changes"][0]["event"] == "page_view"
+    assert answer["difference"]["parts"][0]["name"] == "page_view"
     answer = put_plan(shop.client, PLAN, "3").json()
     assert answer["compatibility"] == "breaking"
     assert put_plan(shop.client, PLAN, "4").json()["compatibility"] == "same"

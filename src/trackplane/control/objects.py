@@ -65,13 +65,74 @@ def files(connection: sa.Connection, hash: str) -> dict[str, str]:
     return {path: text(connection, each) for path, each in index}
 
 
+def change_files(
+    connection: sa.Connection, hash: str | None, changed: Mapping[str, str | None]
+) -> str:
+    """Store some texts over those of ``hash`` (None takes one away); return the new hash."""
+    held: dict[str, str] = {}
+    if hash is not None:
+        held = dict(msgspec.json.decode(body(connection, hash), type=list[tuple[str, str]]))
+    stored: dict[str, bytes] = {}
+    for path, text in changed.items():
+        if text is None:
+            held.pop(path, None)
+        else:
+            data = text.encode(errors="replace")
+            held[path] = _hash(data)
+            stored[held[path]] = data
+    index = msgspec.json.encode(list(held.items()))
+    _put(connection, stored | {_hash(index): index})
+    return _hash(index)
+
+
+def change_tree(
+    connection: sa.Connection, tree: str | None, changed: Mapping[str, bytes | None]
+) -> tuple[str, dict[str, str]]:
+    """Store some events over those of a tree (None takes one away); return the new tree's hash.
+
+    The hash of each event that was stored comes with it. Only pages that hold one are written again.
+    """
+    if tree is None:
+        return put_tree(
+            connection, {event: data for event, data in changed.items() if data is not None}
+        )
+    root = dict(msgspec.json.decode(body(connection, tree), type=list[tuple[int, str]]))
+    touched: dict[int, list[str]] = {}
+    for event in changed:
+        touched.setdefault(_page(event), []).append(event)
+    stored: dict[str, bytes] = {}
+    hashes: dict[str, str] = {}
+    for number, events in touched.items():
+        page: dict[str, str] = {}
+        if number in root:
+            page = dict(
+                msgspec.json.decode(body(connection, root[number]), type=list[tuple[str, str]])
+            )
+        for event in events:
+            data = changed[event]
+            if data is None:
+                page.pop(event, None)
+            else:
+                hashes[event] = page[event] = _hash(data)
+                stored[page[event]] = data
+        if page:
+            written = msgspec.json.encode(sorted(page.items()))
+            root[number] = _hash(written)
+            stored[root[number]] = written
+        else:
+            root.pop(number, None)
+    written = msgspec.json.encode(sorted(root.items()))
+    stored[_hash(written)] = written
+    _put(connection, stored)
+    return _hash(written), hashes
+
+
 def put_tree(connection: sa.Connection, events: Mapping[str, bytes]) -> tuple[str, dict[str, str]]:
     """Store a revision's events; return the tree's hash and each event's."""
     found = {event: _hash(data) for event, data in events.items()}
     pages: dict[int, list[tuple[str, str]]] = {}
     for event in sorted(found):
-        number = hashlib.blake2b(event.encode(), digest_size=1).digest()[0] % PAGES
-        pages.setdefault(number, []).append((event, found[event]))
+        pages.setdefault(_page(event), []).append((event, found[event]))
     stored = {found[event]: data for event, data in events.items()}
     root: list[tuple[int, str]] = []
     for number in sorted(pages):
@@ -109,6 +170,10 @@ def _put(connection: sa.Connection, objects: Mapping[str, bytes]) -> None:
         ]
         if fresh:
             connection.execute(sa.insert(table), fresh)
+
+
+def _page(event: str) -> int:
+    return hashlib.blake2b(event.encode(), digest_size=1).digest()[0] % PAGES
 
 
 def _hash(data: bytes) -> str:

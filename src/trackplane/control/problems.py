@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import ClassVar
 
-from trackplane.control.wire import Conflict, Problem
+from trackplane.control.wire import Conflict, PartConflict, PlanConflict, Problem
 from trackplane.errors import (
     ConflictError,
+    Finding,
     FullError,
     InputError,
     StorageError,
@@ -71,6 +73,30 @@ class StaleError(ApiError, ConflictError):
     code = "stale"
     status = HTTPStatus.PRECONDITION_FAILED
     conflict: Conflict | None = None  # of a text: both sides
+    plan: PlanConflict | None = None  # of a plan: both sides, merged
+
+
+class ConflictsError(ApiError, ConflictError):
+    """Two sides changed the same parts of a plan otherwise; both sides of each are told."""
+
+    code = "conflicts"
+    status = HTTPStatus.CONFLICT
+
+    def __init__(
+        self, message: str, conflicts: Iterable[PartConflict], *, hint: str | None = None
+    ) -> None:
+        self.conflicts = tuple(conflicts)
+        findings = [
+            Finding(
+                code="conflict",
+                message=f"{c.section} {c.name}".strip()
+                + (f": {c.path}" if c.path else "")
+                + " was changed on both sides",
+                pointer=f"/{c.section}/{c.name}",
+            )
+            for c in self.conflicts
+        ]
+        super().__init__(message, hint=hint, findings=findings)
 
 
 class TooLargeError(ApiError):
@@ -126,4 +152,6 @@ def problem_of(error: TrackplaneError) -> Problem:
         retryable=error.retryable,
         findings=error.findings,
         conflict=error.conflict if isinstance(error, StaleError) else None,
+        plan=error.plan if isinstance(error, StaleError) else None,
+        conflicts=error.conflicts if isinstance(error, ConflictsError) else (),
     )

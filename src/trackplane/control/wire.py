@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from trackplane.discovery import Mode
 from trackplane.errors import Finding
+from trackplane.plan.changes import Difference, Whole
 from trackplane.plan.model import EventSpec
 
 # `\Z` is not ECMA-262, and Python's `$` would let a trailing newline through.
@@ -54,8 +55,40 @@ class Conflict(Wire):
     etag: str
 
 
+class PartConflict(Wire):
+    """What two sides changed otherwise in one part of a plan; null: taken away, or not there.
+
+    ``path`` is the key inside the part, empty for the whole of it; with an empty ``name`` it is a key
+    of the file itself, and ``section`` is that key.
+    """
+
+    section: str
+    name: str
+    path: str
+    base: str | None
+    yours: str | None
+    theirs: str | None
+
+
+class PlanConflict(Wire):
+    """Somebody applied another plan first: how both changes go together.
+
+    ``files`` has what is to be applied on revision ``etag`` to keep both (null takes a file away); with
+    ``conflicts`` it has theirs where both changed one thing.
+    """
+
+    etag: str
+    author: str
+    base: int
+    files: dict[str, str | None]
+    conflicts: tuple[PartConflict, ...]
+
+
 class Problem(Wire, omit_defaults=True):
-    """An error (RFC 9457). ``findings`` lists everything that is wrong, with places."""
+    """An error (RFC 9457). ``findings`` lists everything that is wrong, with places.
+
+    ``conflicts`` has both sides of what could not be merged.
+    """
 
     type: str
     title: str
@@ -66,6 +99,8 @@ class Problem(Wire, omit_defaults=True):
     retryable: bool = False
     findings: tuple[Finding, ...] = ()
     conflict: Conflict | None = None
+    plan: PlanConflict | None = None
+    conflicts: tuple[PartConflict, ...] = ()
 
 
 class Paging(Wire):
@@ -192,26 +227,18 @@ class Plan(Wire):
     etag: str
 
 
-class EventChange(Wire):
-    """What a change of the plan means for one event; ``reasons`` has the gravest first."""
-
-    event: str
-    kind: Literal["added", "changed", "removed"]
-    compatibility: Literal["additive", "narrowing", "breaking"]
-    reasons: list[str]
-
-
 class PlanCheck(Wire):
-    """What a plan would change, and all that is wrong with it."""
+    """What a plan would change of ``revision``, the one in force, and all that is wrong with it."""
 
     ok: bool
+    revision: int
     findings: list[Finding]
     added: list[str]
     changed: list[str]
     removed: list[str]
     broken_rules: list[str]
-    compatibility: Literal["same", "additive", "narrowing", "breaking"] = "same"
-    changes: list[EventChange] = []
+    compatibility: Whole = "same"
+    difference: Difference | None = None
 
 
 class PlanChanged(Wire):
@@ -226,8 +253,8 @@ class PlanChanged(Wire):
     removed: list[str]
     warnings: list[Finding]
     etag: str
-    compatibility: Literal["same", "additive", "narrowing", "breaking"] = "same"
-    changes: list[EventChange] = []
+    compatibility: Whole = "same"
+    difference: Difference | None = None
 
 
 class Revision(Wire):

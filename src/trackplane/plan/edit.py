@@ -9,13 +9,25 @@ A part's text is its key with what stands under it, at no indent, the comments r
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import yaml_rs
+from ruamel.yaml import YAML
 
 from trackplane.errors import Finding, did_you_mean
-from trackplane.plan.parts import SECTIONS, Block, blocks, body, indent_of, indented, opened
+from trackplane.plan.parts import (
+    SECTIONS,
+    Block,
+    blocks,
+    body,
+    indent_of,
+    indented,
+    lines_of,
+    opened,
+)
 from trackplane.plan.text import PlanError
 
 
@@ -77,6 +89,83 @@ def with_part(
         raise PlanError(f"{section} have no {name!r}")
     path = file or _home(files, section, after)
     return {path: _added(files.get(path, ""), section, text, after)}
+
+
+def with_value(
+    files: Mapping[str, str], section: str, name: str, key: str, value: str
+) -> dict[str, str]:
+    """Return the file that changes when one key of a part gets another value, written as YAML.
+
+    Raises:
+        PlanError: there is no such part.
+    """
+    place = part_of(files, section, name)
+    if place is None:
+        raise PlanError(f"{section} have no {name!r}")
+    return with_part({place.file: files[place.file]}, section, name, _keyed(place.text, key, value))
+
+
+def with_use(files: Mapping[str, str], library: str, version: int) -> dict[str, str]:
+    """Return the files that change when a plan uses another version of a library."""
+    pin = re.compile(rf"(?<![\w-]){re.escape(library)}@[0-9]+(?![\w])")
+    changed = {}
+    for path, text in files.items():
+        for block in blocks(text) or ():
+            if block.key == "use":
+                used = pin.sub(f"{library}@{version}", text[block.start : block.stop])
+                if used != text[block.start : block.stop]:
+                    changed[path] = text[: block.start] + used + text[block.stop :]
+    return changed
+
+
+def uses_of(files: Mapping[str, str]) -> list[str]:
+    """Return the libraries that a plan's files name under ``use``; nothing is checked."""
+    found: dict[str, None] = {}
+    for text in files.values():
+        if "use" not in text:
+            continue
+        cut = blocks(text)
+        parts = [text] if cut is None else [text[b.start : b.end] for b in cut if b.key == "use"]
+        for part in parts:
+            try:
+                tree: object = yaml_rs.loads(part)
+            except (ValueError, RecursionError, OverflowError):
+                continue
+            used = tree.get("use") if isinstance(tree, dict) else None
+            found |= dict.fromkeys(map(str, used if isinstance(used, list) else ()))
+    return list(found)
+
+
+def _keyed(text: str, key: str, value: str) -> str:
+    """Return a part's text with one of its keys of another value."""
+    parted = body(text)
+    if parted is None:
+        return _flow_keyed(text, key, value)
+    head, rest = parted
+    width = indent_of(rest)
+    line = f"{' ' * width}{key}: {value}\n"
+    for block in blocks(rest) or ():
+        if block.key == key:
+            lead = [
+                row for row in lines_of(rest[block.start : block.stop]) if row.lstrip()[:1] == "#"
+            ]
+            kept = rest[: block.start] + "".join(lead)
+            return head + kept + line + rest[block.stop :]
+    return head + _ended(rest) + line
+
+
+def _flow_keyed(text: str, key: str, value: str) -> str:
+    yaml = YAML()
+    yaml.width = 4096
+    yaml.preserve_quotes = True
+    tree = yaml.load(text)
+    name = next(iter(tree))
+    if tree[name] is None:
+        tree[name] = {}
+    tree[name][key] = YAML(typ="safe", pure=True).load(value)
+    out = io.StringIO()
+    yaml.dump(tree, out)
+    return out.getvalue()
 
 
 def _check(text: str, name: str) -> None:
@@ -198,4 +287,4 @@ def _odd(name: str) -> bool:
     return not name.isascii() or "'" in name or '"' in name or "\\" in name
 
 
-__all__ = ["PartPlace", "part_names", "part_of", "with_part"]
+__all__ = ["PartPlace", "part_names", "part_of", "uses_of", "with_part", "with_use", "with_value"]

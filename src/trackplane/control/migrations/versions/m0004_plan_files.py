@@ -1,4 +1,4 @@
-"""A plan's source is a set of files: what was one text becomes the file ``plan.yaml``."""
+"""A plan's source is a set of files; what each revision changed; libraries; organisation's texts."""
 
 from __future__ import annotations
 
@@ -31,10 +31,51 @@ def upgrade() -> None:
             body = zlib.compress(index, 1)
             connection.execute(sa.insert(_objects).values(hash=hash, body=body))
         connection.execute(sa.update(_revisions).where(column == text).values(source=hash))
+    op.create_table(
+        "plan_changes",
+        sa.Column("app", sa.String(length=100), nullable=False),
+        sa.Column("section", sa.String(length=10), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("compatibility", sa.String(length=10), nullable=False),
+        sa.Column("was", sa.String(length=200), nullable=False),
+        sa.Column("change", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("app", "section", "name", "revision", name="pk_plan_changes"),
+    )
+    op.create_index("plan_changes_of_revision", "plan_changes", ["app", "revision"])
+    op.create_table(
+        "libraries",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.String(length=100), nullable=False),
+        sa.PrimaryKeyConstraint("name", "version", name="pk_libraries"),
+    )
+    op.create_table(
+        "library_uses",
+        sa.Column("app", sa.String(length=100), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("app", "name", name="pk_library_uses"),
+    )
+    op.create_table(
+        "organisation_texts",
+        sa.Column("name", sa.String(length=20), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_by", sa.String(length=100), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_organisation_texts"),
+    )
 
 
 def downgrade() -> None:
     """Undo."""
+    for table in ("organisation_texts", "library_uses", "libraries", "plan_changes"):
+        op.drop_table(table)
     connection = op.get_bind()
     column = _revisions.c.source
     hashes: list[str] = list(connection.execute(sa.select(column).distinct()).scalars())
