@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from trackplane.control.data import DataAccess
+from trackplane.control.database import Database
 from trackplane.control.server import Addresses, ControlPlane
-from trackplane.control.settings import ControlSettings
+from trackplane.control.settings import ControlSettings, MetadataSettings
+from trackplane.testing.postgres import PostgresServer
 
 
 class Running:
@@ -88,13 +91,52 @@ class Running:
         assert self._failure is None
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of a module that says ``BOTH_DATABASES = True`` on SQLite and on PostgreSQL."""
+    if "metadata_of" in metafunc.fixturenames and getattr(metafunc.module, "BOTH_DATABASES", False):
+        postgres = pytest.param("postgresql", marks=pytest.mark.integration)
+        metafunc.parametrize("metadata_of", ["sqlite", postgres], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: PostgresServer) -> str:
+    """Return the name of a PostgreSQL database of this release's shape, to be copied."""
+    url = postgres.new_database()
+    database = Database(url)
+    database.migrate()
+    database.close()
+    return url.rpartition("/")[2]
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+def metadata_of(request: pytest.FixtureRequest) -> Callable[[Path], MetadataSettings]:
+    """Return what gives the metadata settings of a control folder: SQLite unless told otherwise."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return lambda _: MetadataSettings()
+    server = request.getfixturevalue("postgres")
+    shape = request.getfixturevalue("migrated")
+    made: dict[Path, MetadataSettings] = {}
+
+    def of(folder: Path) -> MetadataSettings:
+        if folder not in made:
+            made[folder] = MetadataSettings(url=server.new_database(like=shape))
+        return made[folder]
+
+    return of
+
+
+@pytest.fixture
+def start(
+    tmp_path: Path, metadata_of: Callable[[Path], MetadataSettings]
+) -> Iterator[Callable[..., Running]]:
     """Start control planes; all are stopped at the end."""
     running: list[Running] = []
 
     def start(**options: Any) -> Running:
-        running.append(Running(options.pop("folder", tmp_path / "control"), **options))
+        folder = options.pop("folder", tmp_path / "control")
+        settings = options.pop("settings", None) or ControlSettings(port=0, grpc_port=0)
+        settings = msgspec.structs.replace(settings, metadata=metadata_of(folder))
+        running.append(Running(folder, settings=settings, **options))
         return running[-1]
 
     yield start

@@ -22,6 +22,7 @@ from trackplane.discovery.source import ResourceKey
 from .conftest import until
 
 pytestmark = pytest.mark.integration
+BOTH_DATABASES = True
 
 PLAN = """
 format: 1

@@ -13,6 +13,7 @@ from .conftest import until
 from .test_publishing import DATASET, PLAN, RULE
 
 pytestmark = pytest.mark.integration
+BOTH_DATABASES = True
 
 BETTER = RULE.replace("total: what.total}", "total: what.total + 1.0}").split("tests:")[0]
 EVERYWHERE = RULE.replace("apps: [shop]\n", "")

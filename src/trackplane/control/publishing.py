@@ -2,7 +2,8 @@
 
 Invariants: 1 numbers only rise, also across restarts; 2 a number is committed before any node hears
 of it; 3 nodes are told in the order of commit; 4 a change that alters nothing the data plane runs
-takes no number; 5 every change is in the audit log, in the same transaction.
+takes no number; 5 every change is in the audit log, in the same transaction; 6 a change is made over
+what is committed, also by another process on the same database.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ class Publisher:
         # May add to a change before it is numbered.
         self.amend: Callable[[Change], None] = lambda _: None
         self._changed_at: dict[ResourceKey, int] = {}
-        self._snapshot = self._load()
+        with database.read() as connection:
+            self._snapshot = self._load(connection)
         if not self._snapshot.number:
             self.raise_number(0, reason="first start")
 
@@ -99,6 +101,7 @@ class Publisher:
         with self._database.writers_wait():
             now = self._clock()
             with self._database.write() as connection:
+                self._catch_up(connection)
                 change = Change(connection, actor, now)
                 yield change
                 self.amend(change)
@@ -118,14 +121,15 @@ class Publisher:
     def raise_number(self, beyond: int, *, reason: str = "raised beyond a node's number") -> None:
         """Publish the same state under a number above ``beyond``."""
         with self._database.writers_wait():
-            before = self._snapshot
-            delta = Delta(
-                start=before.number,
-                end=max(before.number, beyond) + 1,
-                hash=before.hash,
-                published=self._clock(),
-            )
             with self._database.write() as connection:
+                self._catch_up(connection)
+                before = self._snapshot
+                delta = Delta(
+                    start=before.number,
+                    end=max(before.number, beyond) + 1,
+                    hash=before.hash,
+                    published=self._clock(),
+                )
                 self._store(connection, delta, reason)
                 connection.execute(
                     sa.insert(tables.audit).values(
@@ -139,6 +143,35 @@ class Publisher:
                     )
                 )
             self._announce(delta)
+
+    def follow(self) -> None:
+        """Take over, and announce, what another process on the same database has published."""
+        with self._database.read() as connection:
+            behind = self._last(connection) > self._snapshot.number
+        if behind:
+            with self._database.writers_wait(), self._database.read() as connection:
+                self._catch_up(connection)
+
+    def _catch_up(self, connection: sa.Connection) -> None:
+        before = self._snapshot
+        if self._last(connection) <= before.number:
+            return
+        found = self._load(connection)
+        changed = [r for r in found.resources.values() if before.resources.get(r.key) != r]
+        self._announce(
+            Delta(
+                start=before.number,
+                end=found.number,
+                changed=tuple(changed),
+                removed=tuple(before.resources.keys() - found.resources.keys()),
+                hash=found.hash,
+                published=found.published,
+            )
+        )
+
+    def _last(self, connection: sa.Connection) -> int:
+        last = connection.execute(sa.select(sa.func.max(tables.rulesets.c.number))).scalar()
+        return int(last or 0)
 
     def _announce(self, delta: Delta) -> None:
         self._snapshot = self._snapshot.apply(delta)
@@ -194,15 +227,14 @@ class Publisher:
             )
         )
 
-    def _load(self) -> Snapshot:
-        with self._database.read() as connection:
-            last = connection.execute(
-                sa.select(tables.rulesets.c.number, tables.rulesets.c.published_at)
-                .order_by(tables.rulesets.c.number.desc())
-                .limit(1)
-            ).first()
-            rows = connection.execute(sa.select(tables.resources))
-            found = [Resource(kind=row.kind, name=row.name, body=row.body) for row in rows]
+    def _load(self, connection: sa.Connection) -> Snapshot:
+        last = connection.execute(
+            sa.select(tables.rulesets.c.number, tables.rulesets.c.published_at)
+            .order_by(tables.rulesets.c.number.desc())
+            .limit(1)
+        ).first()
+        rows = connection.execute(sa.select(tables.resources))
+        found = [Resource(kind=row.kind, name=row.name, body=row.body) for row in rows]
         if last is None:
             return Snapshot()
         return Snapshot.of(last.number, found, published=last.published_at)

@@ -18,6 +18,7 @@ import uvicorn
 from trackplane.control import canary, guard, observations, replay, shadow, tables
 from trackplane.control.access import new_secret
 from trackplane.control.api import Api
+from trackplane.control.assist_index import CatalogueIndex
 from trackplane.control.data import DataAccess
 from trackplane.control.database import Database, MetadataError
 from trackplane.control.facilities import UNKNOWN, Facilities
@@ -72,7 +73,7 @@ class ControlPlane:
             ConfigurationError: a newer release wrote it.
         """
         self.settings = settings
-        self._database = Database(folder / "control.db")
+        self._database = Database(settings.metadata.url or folder / "control.db")
         self._database.migrate()
         with self._database.write() as connection:
             if is_outdated(connection):
@@ -97,6 +98,7 @@ class ControlPlane:
             facilities=facilities,
             watch=Watch(book),
             workspaces=Workspaces(),
+            catalogue=CatalogueIndex(self._database, self.publisher),
             search=SearchReader(),
         )
         self.platform.statistics.on_shadows = self.platform.shadows.reported
@@ -154,7 +156,9 @@ class ControlPlane:
         )
         waiting = asyncio.create_task(stopping.wait())
         tending = [
-            asyncio.create_task(self._tend(_TEND_S, (canary.tend, guard.tend, shadow.tend))),
+            asyncio.create_task(
+                self._tend(_TEND_S, (_follow, canary.tend, guard.tend, shadow.tend))
+            ),
             asyncio.create_task(self._tend(_COUNT_S, (observations.tend,))),
         ]
         await asyncio.to_thread(replay.resume, self.platform)
@@ -219,6 +223,11 @@ class ControlPlane:
         task = asyncio.get_running_loop().create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _follow(platform: Platform) -> None:
+    if platform.database.is_shared:
+        platform.publisher.follow()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -56,15 +56,34 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 8
     private_webhooks: bool = False
 
-    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Show everything but the password."""
-        for name in self.__struct_fields__:
-            yield name, "…" if name == "smtp_password" else getattr(self, name)
+        names = self.__struct_fields__
+        return [(n, "…" if n == "smtp_password" else getattr(self, n)) for n in names]
 
     def __repr__(self) -> str:
         """Show everything but the password."""
         shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"NotifySettings({shown})"
+
+
+class MetadataSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the metadata is: apps, plans, rules, people, the audit log.
+
+    Attributes:
+        url: a PostgreSQL database, as postgresql://user:password@host:5432/name; empty: SQLite, in
+            the data folder.
+    """
+
+    url: str = ""
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        """Show whether there is a URL: it may hold a password."""
+        return [("url", "…" if self.url else "")]
+
+    def __repr__(self) -> str:
+        """Show whether there is a URL: it may hold a password."""
+        return f"MetadataSettings(url={'…' if self.url else ''!r})"
 
 
 class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,3 +113,4 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     replay_wait_ms: int = 5_000
     budget: BudgetSettings = BudgetSettings()
     notify: NotifySettings = NotifySettings()
+    metadata: MetadataSettings = MetadataSettings()

@@ -11,6 +11,21 @@ branch_labels = None
 depends_on = None
 
 
+_SQLITE = [
+    f"CREATE TRIGGER audit_refuses_{verb.lower()} BEFORE {verb} ON audit"
+    " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+    for verb in ("UPDATE", "DELETE")
+]
+_POSTGRESQL = [
+    "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$",
+    "CREATE TRIGGER audit_refuses_update BEFORE UPDATE ON audit"
+    " FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",
+    "CREATE TRIGGER audit_refuses_delete BEFORE DELETE OR TRUNCATE ON audit"
+    " FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",
+]
+
+
 def upgrade() -> None:
     """Apply."""
     op.create_table(
@@ -166,17 +181,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("app", "revision", name=op.f("pk_revisions")),
     )
     # The audit log is append-only, for this program's own faults as well.
-    for verb in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER audit_refuses_{verb.lower()} BEFORE {verb} ON audit"
-            " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
-        )
+    postgresql = op.get_bind().dialect.name == "postgresql"
+    for statement in _POSTGRESQL if postgresql else _SQLITE:
+        op.execute(statement)
 
 
 def downgrade() -> None:
     """Undo."""
+    postgresql = op.get_bind().dialect.name == "postgresql"
     for verb in ("update", "delete"):
-        op.execute(f"DROP TRIGGER audit_refuses_{verb}")
+        op.execute(f"DROP TRIGGER audit_refuses_{verb}" + (" ON audit" if postgresql else ""))
+    if postgresql:
+        op.execute("DROP FUNCTION audit_refuse")
     op.drop_table("revisions")
     with op.batch_alter_table("keys", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_keys_app"))
