@@ -404,13 +404,15 @@ class ReadSet(Wire):
     """What a query may read. ``all`` True: it could not be told, so everything counts as read.
 
     ``events`` None is every event; ``properties`` are paths by event (``*``: of any event), None: all of
-    its properties. ``datasets`` are names of datasets.
+    its properties. ``views`` are the planned events that it names as views, so that it depends on their
+    columns. ``datasets`` are names of datasets.
     """
 
     all: bool
     events: list[str] | None
     properties: dict[str, list[str] | None]
     datasets: list[str]
+    views: tuple[str, ...] = ()
     why: str = ""
 
 

@@ -42,6 +42,7 @@ class _Reads:
         self.every_event = False
         self.properties: dict[str, set[str] | None] = {}
         self.datasets: set[str] = set()
+        self.views: set[str] = set()
 
     def touch(self, source: _Source) -> None:
         if source.events is None:
@@ -69,6 +70,7 @@ class _Reads:
                 for event, paths in sorted(self.properties.items())
             },
             datasets=sorted(self.datasets),
+            views=tuple(sorted(self.views)),
         )
 
 
@@ -139,6 +141,7 @@ def _source(
     spec = find(schema, name)
     if spec is None:
         return f"there is no view {schema + '.' if schema else ''}{name}"
+    reads.views.add(name)
     columns = {column.name.casefold(): column.path for column in typed_columns(spec)}
     return _Source(alias, frozenset((name,)), columns)
 
