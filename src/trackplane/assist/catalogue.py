@@ -24,7 +24,7 @@ _FEWEST_HOLES: Final = 1_000
 Observations = Mapping[tuple[str, str], int]  # (app, event) -> events a day
 
 
-class Known(msgspec.Struct, frozen=True):
+class Known(msgspec.Struct, frozen=True, gc=False):
     """An event as the catalogue keeps it. ``definitions`` are numbers of ``Catalogue.definition``."""
 
     app: str

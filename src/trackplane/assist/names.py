@@ -33,12 +33,14 @@ class Names:
         self._terms: dict[str, int] = {}
         self._postings: list[array[int]] = []
         self._unknown: dict[str, dict[str, int]] = {}  # first letter -> unknown word -> term
+        self._rarities: dict[str, float] = {}  # of terms asked for since the last change
         self.count = 0
 
     def add(self, texts: Iterable[str]) -> int:
         """Add a name with its other texts and return its number."""
         number = self.count
         self.count += 1
+        self._rarities.clear()
         for key in {key for text in texts for key in _keys_kept(text)}:
             term = self._terms.get(key)
             if term is None:
@@ -51,11 +53,15 @@ class Names:
 
     def rarity(self, key: str) -> float:
         """Return how much a term tells names apart, about 0.4 to 1.6."""
-        term = self._terms.get(key)
-        if term is None or not self.count:
-            return 1.0
-        share = len(self._postings[term]) / self.count
-        return min(1.6, max(0.4, 0.4 + 0.2 * math.log(1 / share)))
+        found = self._rarities.get(key)
+        if found is None:
+            term = self._terms.get(key)
+            found = 1.0
+            if term is not None:
+                share = len(self._postings[term]) / self.count
+                found = min(1.6, max(0.4, 0.4 + 0.2 * math.log(1 / share)))
+            self._rarities[key] = found
+        return found
 
     def scores(self, texts: Iterable[str]) -> NDArray[np.float32]:
         """Return a rough score of every name: the rarity of the terms it shares with the texts."""

@@ -22,7 +22,7 @@ from trackplane.plan.model import Property
 from trackplane.wording import Likeness, analyse, likeness
 
 _LIKE_EVENTS: Final = 200
-_RESCORED: Final = 64
+_RESCORED: Final = 40
 _SAME_APP: Final = 1.5
 _NAME_WEIGHT: Final = 2.5
 DUPLICATE: Final = 0.72  # from here on a name is called a near-duplicate

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from trackplane.event import NAMESPACES
 from trackplane.plan.model import Property
 
 _WORD: Final = re.compile(r"[A-Za-z_\u3400-\u9fff][A-Za-z0-9_\u3400-\u9fff./ -]*")
@@ -19,7 +20,10 @@ _WIDEST: Final = 100
 
 
 def to_yaml(tree: Mapping[str, Any], *, blocks: int = 3) -> str:
-    """Return a mapping as YAML; ``blocks`` levels stand as blocks, what is below in one line."""
+    """Return a mapping as YAML; ``blocks`` levels stand as blocks, what is below in one line.
+
+    Of the last level only namespaces do, and what is too long for a line.
+    """
     return "\n".join(_lines(tree, 0, blocks)) + "\n"
 
 
@@ -27,7 +31,8 @@ def _lines(tree: Mapping[str, Any], indent: int, blocks: int) -> Iterator[str]:
     for key, value in tree.items():
         head = " " * indent + _scalar(key) + ":"
         line = f"{head} {_flow(value)}"
-        if isinstance(value, Mapping) and value and (blocks > 0 or len(line) > _WIDEST):
+        inner = blocks > 1 or (blocks == 1 and key in NAMESPACES)
+        if isinstance(value, Mapping) and value and (inner or len(line) > _WIDEST):
             yield head
             yield from _lines(value, indent + 2, blocks - 1)
         else:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from trackplane.control.assist_index import CatalogueIndex
 from trackplane.control.data import DataAccess
 from trackplane.control.database import Database
 from trackplane.control.facilities import Facilities
@@ -39,4 +40,5 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     facilities: Facilities
     watch: Watch
     workspaces: Workspaces
+    catalogue: CatalogueIndex
     search: SearchReader

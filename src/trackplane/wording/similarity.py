@@ -45,7 +45,7 @@ _LEAST_SOUND: Final = 4
 Weigh = Callable[[str], float]
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """Why two names are alike or apart; ``a`` and ``b`` are words of the one and the other."""
 
     code: Why
@@ -57,7 +57,7 @@ class Reason(msgspec.Struct, frozen=True):
         return _TEXTS[self.code][language == "zh"].format(a=self.a, b=self.b)
 
 
-class Likeness(msgspec.Struct, frozen=True):
+class Likeness(msgspec.Struct, frozen=True, gc=False):
     """How alike two names are, 0 to 1, and why."""
 
     score: float

@@ -26,7 +26,7 @@ _LEAST_JOINED: Final = 6  # letters of a word that may be several without a gap
 _LEAST_PART: Final = 2
 
 
-class Term(msgspec.Struct, frozen=True):
+class Term(msgspec.Struct, frozen=True, gc=False):
     """One thing a name says. ``key`` is the concept, or the word's base form if it is unknown."""
 
     key: str
@@ -35,7 +35,7 @@ class Term(msgspec.Struct, frozen=True):
     known: bool = False
 
 
-class Name(msgspec.Struct, frozen=True, kw_only=True):
+class Name(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A name, taken apart. ``sound`` is how it would be typed in Latin letters without gaps."""
 
     written: str

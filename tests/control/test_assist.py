@@ -1,0 +1,158 @@
+"""Proposals, drafts and templates over the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.control.conftest import Running
+
+SHOP = Path("examples/shop/plan.yaml").read_text(encoding="utf-8")
+OTHER = """format: 1
+app: secret
+events:
+  shopping_basket_fill: {title: {en: Added to cart, zh: 加入购物车}, what: {hidden_thing: string}}
+"""
+
+
+def put(control: Running, app: str, text: str) -> None:
+    assert control.client.post("/apps", json={"app": app}).status_code == 201
+    answer = control.client.put(
+        f"/apps/{app}/plan", json={"files": {"plan.yaml": text}}, headers={"If-Match": "*"}
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def assist(client: Any, name: str, text: str = "", app: str = "shop") -> dict[str, Any]:
+    answer = client.post(f"/apps/{app}/assist", json={"name": name, "text": text})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def test_an_event_by_another_name_is_found_and_said_why(control: Running) -> None:
+    put(control, "shop", SHOP)
+    found = assist(control.client, "加购")["duplicates"]
+    assert found[0]["event"] == "add_to_cart"
+    assert "加购" in found[0]["reasons"][0]["text"]["zh"]
+    assert found[0]["reasons"][0]["text"]["en"]
+
+
+def test_groups_and_properties_of_like_events_are_proposed(control: Running) -> None:
+    put(control, "shop", SHOP)
+    found = assist(
+        control.client, "product_zoom", "product_zoom:\n  what: {sku: sku, price: number}\n"
+    )
+    assert {"visit", "product"} & {group["name"] for group in found["groups"]}
+    assert all(one["reasons"] for kind in ("groups", "properties") for one in found[kind])
+    grouped = assist(
+        control.client, "product_zoom", "groups: [product, visit]\nwhat: {stars: integer}"
+    )
+    assert not {"what.sku", "what.price"} & {one["path"] for one in grouped["properties"]}
+
+
+def test_the_catalogue_follows_a_publication_at_once(control: Running) -> None:
+    put(control, "shop", "format: 1\napp: shop\nevents: {}\n")
+    assert assist(control.client, "btn_clicked")["duplicates"] == []
+    answer = control.client.put(
+        "/apps/shop/plan",
+        json={"files": {"plan.yaml": "format: 1\napp: shop\nevents: {button_click: {}}\n"}},
+        headers={"If-Match": "*"},
+    )
+    assert answer.status_code == 200
+    assert [one["event"] for one in assist(control.client, "btn_clicked")["duplicates"]] == [
+        "button_click"
+    ]
+    control.client.put(
+        "/apps/shop/plan",
+        json={"files": {"plan.yaml": "format: 1\napp: shop\nevents: {}\n"}},
+        headers={"If-Match": "*"},
+    )
+    assert assist(control.client, "btn_clicked")["duplicates"] == []
+
+
+def test_what_a_token_cannot_see_is_not_proposed(control: Running) -> None:
+    put(control, "shop", SHOP)
+    put(control, "secret", OTHER)
+    seen = assist(control.client, "cart_add")
+    assert "secret" in {one["app"] for one in seen["duplicates"]}
+    client = control.new_token(name="ann", role="designer", apps=["shop"])
+    mine = assist(client, "cart_add", "what: {sku: sku}")
+    assert {one["app"] for one in mine["duplicates"]} == {"shop"}
+    assert "what.hidden_thing" not in {one["path"] for one in mine["properties"]}
+    assert client.post("/apps/secret/assist", json={"name": "x"}).status_code == 404
+
+
+def test_a_library_is_proposed_to_every_app(control: Running) -> None:
+    text = "format: 1\nlibrary: base\nversion: 1\ngroups:\n  geo_point: {what: {latitude: number, longitude: number}}\n"
+    answer = control.client.put("/libraries/base/1", json={"source": text})
+    assert answer.status_code in {200, 201}, answer.text
+    put(control, "shop", SHOP)
+    client = control.new_token(name="ann", role="designer", apps=["shop"])
+    found = assist(client, "map_open", "what: {latitude: number}")["groups"]
+    assert ("geo_point", "base@1") in {(one["name"], one["home"]) for one in found}
+
+
+def test_half_written_text_is_read_as_far_as_it_goes(control: Running) -> None:
+    put(control, "shop", SHOP)
+    found = assist(control.client, "cart_add", "what:\n  sku: sku\n  price: {type: num")
+    assert found["readable"] is False
+    assert found["duplicates"][0]["event"] == "add_to_cart"
+
+
+def test_completeness_says_what_is_missing_and_what_it_is_worth(control: Running) -> None:
+    put(control, "shop", SHOP)
+    bare = control.client.post("/apps/shop/completeness", json={"name": "x", "text": ""}).json()
+    assert {"description", "owner"} <= {one["code"] for one in bare["missing"]}
+    assert sum(one["points"] for one in bare["missing"]) == 100 - bare["score"]
+
+
+def test_nothing_arrived_under_a_name_is_a_404(control: Running) -> None:
+    put(control, "shop", SHOP)
+    answer = control.client.get("/apps/shop/unplanned/ghost/draft")
+    assert answer.status_code == 404
+    assert "ghost" in answer.json()["detail"]
+
+
+def test_drafts_show_data_so_a_viewer_may_not(control: Running) -> None:
+    put(control, "shop", SHOP)
+    viewer = control.new_token(name="vic", role="viewer", apps=["shop"])
+    assert viewer.get("/apps/shop/unplanned/ghost/draft").status_code == 403
+
+
+@pytest.mark.parametrize("name", ["commerce", "media", "saas", "games", "feeds"])
+def test_a_template_can_be_laid_into_a_plan_under_a_prefix(control: Running, name: str) -> None:
+    put(control, "shop", SHOP)
+    made = control.client.get(f"/templates/{name}", params={"app": "shop", "prefix": "mall"}).json()
+    assert made["collisions"] == []
+    assert all(event.startswith("mall_") for event in made["events"])
+    answer = control.client.patch(
+        "/apps/shop/plan",
+        json={"files": {made["file"]: made["text"]}},
+        headers={"If-Match": "*"},
+    )
+    assert answer.status_code == 200, answer.text
+    assert set(made["events"]) <= set(answer.json()["added"])
+
+
+def test_a_template_without_prefix_names_what_would_collide(control: Running) -> None:
+    put(control, "shop", "format: 1\napp: shop\nevents: {order_pay: {}}\n")
+    made = control.client.get("/templates/commerce", params={"app": "shop"}).json()
+    assert made["collisions"] == ["events order_pay"]
+    assert control.client.get("/templates/comerce").json()["hint"] == "did you mean 'commerce'?"
+
+
+def test_the_list_of_templates_is_bilingual(control: Running) -> None:
+    items = control.client.get("/templates").json()["items"]
+    assert len(items) == 5
+    assert all(set(one["title"]) == {"en", "zh"} and len(one["events"]) >= 10 for one in items)
+
+
+def test_starting_afresh_finds_the_same(start: Callable[..., Running]) -> None:
+    first = start()
+    put(first, "shop", SHOP)
+    before = assist(first.client, "加购")
+    first.stop()
+    again = start(folder=first.folder, token=first.token)
+    assert assist(again.client, "加购") == before
