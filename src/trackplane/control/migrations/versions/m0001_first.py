@@ -17,12 +17,18 @@ _SQLITE = [
     for verb in ("UPDATE", "DELETE")
 ]
 _POSTGRESQL = [
-    "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS"
-    " $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$",
-    "CREATE TRIGGER audit_refuses_update BEFORE UPDATE ON audit"
-    " FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",
-    "CREATE TRIGGER audit_refuses_delete BEFORE DELETE OR TRUNCATE ON audit"
-    " FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",
+    (
+        "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$"
+    ),
+    (
+        "CREATE TRIGGER audit_refuses_update BEFORE UPDATE ON audit"
+        " FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()"
+    ),
+    (
+        "CREATE TRIGGER audit_refuses_delete BEFORE DELETE OR TRUNCATE ON audit"
+        " FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()"
+    ),
 ]
 
 
