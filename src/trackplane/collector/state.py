@@ -25,8 +25,8 @@ from trackplane.plan.model import EventSpec
 
 _log = structlog.get_logger(__name__)
 
-# Validators kept compiled; about 20 KB each.
-MAX_COMPILED: Final = 5_000
+# Validators kept compiled; about 10 KB each.
+MAX_COMPILED: Final = 10_000
 # A delta of at most so many events is compiled at once, so that a NACK names what does not compile.
 _EAGER: Final = 500
 _MAX_CACHED_KEYS: Final = 10_000

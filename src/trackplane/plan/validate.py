@@ -1,6 +1,6 @@
 """Validators: an event's specification compiled to a function of the merged event.
 
-Two steps. A generated predicate (``fast.py``) says of most events at once that nothing is wrong
+Two steps. A generated function (``fast.py``) says of most events at once that nothing is wrong
 with them. What it is not sure of goes through closures, one for each property, which find every
 violation. Which variants apply is decided per event; each combination is compiled when first seen.
 The equal meaning as JSON Schema is in ``jsonschema.py``; a property test holds the two together.
@@ -9,12 +9,13 @@ The equal meaning as JSON Schema is in ``jsonschema.py``; a property test holds 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from trackplane.event import BUILT_IN, NAMESPACES, JsonObject
-from trackplane.plan.fast import compile_predicate
+from trackplane.plan.fast import Doubt, compile_doubt
 from trackplane.plan.model import EventSpec, Properties, Property, TypeName
 from trackplane.plan.patterns import compile_pattern
 from trackplane.plan.properties import timestamp_pattern, variant_properties
@@ -26,15 +27,34 @@ _Check = Callable[[Any, str, list[Violation]], None]
 
 _INT64: Final = 1 << 63
 _is_timestamp: Final = compile_pattern(timestamp_pattern())
+# The generated function takes as long to make as it saves on some two hundred events.
+_WORTH_IT: Final = 100
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Property).decode
 _NOTHING: Final[tuple[Violation, ...]] = ()
 # The platform's own: a client's value is replaced, so it is neither checked nor unplanned.
 _STAMPED: Final = frozenset({"when.server", "when.at"})
 
 
-def compile_validator(spec: EventSpec) -> Validator:
-    """Return a function from a merged event to all of its violations, warnings included."""
+def _built_in(namespace: str) -> dict[str, Property]:
+    names: dict[str, Property] = {}
+    for path, kind in BUILT_IN.items():
+        space, _, name = path.partition(".")
+        if space == namespace and path not in _STAMPED:
+            names[name] = Property(type=(msgspec.convert(kind, TypeName),), nullable=True)
+    return names
+
+
+_BUILT_INS: Final = {namespace: _built_in(namespace) for namespace in NAMESPACES}
+
+
+def compile_validator(spec: EventSpec, *, after: int = _WORTH_IT) -> Validator:
+    """Return a function from a merged event to all of its violations, warnings included.
+
+    The function that speeds it up is made when ``after`` events have come.
+    """
     applies = [compile_applies(variant.applies, spec.app) for variant in spec.variants]
-    compiled: dict[int, Validator] = {0: _compile_properties(spec, 0)}
+    compiled: dict[int, Validator] = {0: _compile_properties(spec, 0, after)}
     if not applies:
         return compiled[0]
     bits = [(1 << index, matches) for index, matches in enumerate(applies)]
@@ -46,29 +66,34 @@ def compile_validator(spec: EventSpec) -> Validator:
                 mask |= bit
         validator = compiled.get(mask)
         if validator is None:
-            validator = compiled[mask] = _compile_properties(spec, mask)
+            validator = compiled[mask] = _compile_properties(spec, mask, after)
         return validator(event)
 
     return validate
 
 
-def _compile_properties(spec: EventSpec, mask: int) -> Validator:
+def _compile_properties(spec: EventSpec, mask: int, after: int) -> Validator:
     planned = variant_properties(spec, mask)
     properties: Properties = {
-        namespace: {**_built_in(namespace), **planned.get(namespace, {})}
+        namespace: {**_BUILT_INS[namespace], **planned.get(namespace, {})}
         for namespace in NAMESPACES
     }
     examine = _compile_examination(properties)
     deprecated = _deprecation(spec)
     if deprecated is not None:
-        return lambda event: [*examine(event), deprecated]
-    surely_fine: Callable[[JsonObject], bool] | None = None  # dear to make: when first needed
+        return lambda event: [*examine(event, 1), deprecated]
+    seen = 0
+    first_doubt: Doubt | None = None
 
     def validate(event: JsonObject) -> Sequence[Violation]:
-        nonlocal surely_fine
-        if surely_fine is None:
-            surely_fine = compile_predicate(properties, _predicate)
-        return _NOTHING if surely_fine(event) else examine(event)
+        nonlocal seen, first_doubt
+        if first_doubt is not None:
+            namespace = first_doubt(event)
+            return examine(event, namespace) if namespace else _NOTHING
+        seen += 1
+        if seen >= after:
+            first_doubt = compile_doubt(properties, _predicate)
+        return examine(event, 1)
 
     return validate
 
@@ -85,12 +110,15 @@ def _predicate(shape: Property) -> Callable[[Any], bool]:
     return fine
 
 
-def _compile_examination(properties: Properties) -> Validator:
+def _compile_examination(
+    properties: Properties,
+) -> Callable[[JsonObject, int], Sequence[Violation]]:
+    """Return a function from an event to its violations, from a namespace (its number, from 1) on."""
     plan = [
         (
             namespace,
             {
-                name: (_compile_property(shape), f"/{namespace}/{escape(name)}")
+                name: _check_of(_encode(_bare(shape)), f"/{namespace}/{escape(name)}")
                 for name, shape in members.items()
             },
             [
@@ -103,9 +131,9 @@ def _compile_examination(properties: Properties) -> Validator:
     ]
     empty: JsonObject = {}
 
-    def examine(event: JsonObject) -> Sequence[Violation]:
+    def examine(event: JsonObject, first: int) -> Sequence[Violation]:
         found: list[Violation] = []
-        for namespace, members, required in plan:
+        for namespace, members, required in plan[first - 1 :]:
             values = event.get(namespace, empty)
             if type(values) is not dict:
                 found.append(_not_an_object(namespace, values))
@@ -124,13 +152,22 @@ def _compile_examination(properties: Properties) -> Validator:
     return examine
 
 
-def _built_in(namespace: str) -> dict[str, Property]:
-    names: dict[str, Property] = {}
-    for path, kind in BUILT_IN.items():
-        space, _, name = path.partition(".")
-        if space == namespace and path not in _STAMPED:
-            names[name] = Property(type=(msgspec.convert(kind, TypeName),), nullable=True)
-    return names
+def _bare(shape: Property) -> Property:
+    """Return a property without what it is called."""
+    if shape.title is None and shape.description is None:
+        return shape
+    return msgspec.structs.replace(shape, title=None, description=None)
+
+
+@lru_cache(maxsize=50_000)
+def _check_of(encoded: bytes, pointer: str) -> tuple[_Check, str]:
+    """Return a property's check and its pointer: one for all that are planned alike."""
+    return _check_of_shape(encoded), pointer
+
+
+@lru_cache(maxsize=20_000)
+def _check_of_shape(encoded: bytes) -> _Check:
+    return _compile_property(_decode(encoded))
 
 
 def _deprecation(spec: EventSpec) -> Violation | None:
