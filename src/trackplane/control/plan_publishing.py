@@ -26,7 +26,7 @@ from trackplane.plan.changes import Difference, PartChange
 from trackplane.plan.diff import changed_names, difference
 from trackplane.plan.lint import lint
 from trackplane.plan.model import EventSpec, Plan, Text
-from trackplane.plan.source import PlanError
+from trackplane.plan.text import PlanError
 from trackplane.plan.workspace import Workspace
 from trackplane.rules.plan_check import check_expressions
 

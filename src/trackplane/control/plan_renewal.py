@@ -17,7 +17,7 @@ from trackplane.control.problems import NotFoundError
 from trackplane.control.publishing import Change
 from trackplane.errors import Finding, InputError, did_you_mean
 from trackplane.plan.edit import with_value
-from trackplane.plan.shapes import is_date
+from trackplane.plan.report import is_date
 from trackplane.plan.workspace import Workspace
 
 operations: Final = Operations("plan")

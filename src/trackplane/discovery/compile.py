@@ -9,8 +9,9 @@ import msgspec
 
 from trackplane.discovery import Kind, Snapshot
 from trackplane.errors import Finding
-from trackplane.plan.load import PlanError, load_files
-from trackplane.plan.model import EventSpec, Plan
+from trackplane.plan.model import EventSpec, Library, Plan
+from trackplane.plan.text import PlanError
+from trackplane.plan.workspace import Workspace
 from trackplane.rules import ir
 from trackplane.rules.check import check_rule
 from trackplane.rules.definitions import Definitions
@@ -136,30 +137,32 @@ class _Decoded(Mapping[str, D]):
         return sum(1 for _ in self)
 
 
-def compile_plan(app: str | None, files: Mapping[str, str]) -> CompiledPlan:
+def compile_plan(
+    app: str | None, files: Mapping[str, str], libraries: Mapping[str, Library] | None = None
+) -> CompiledPlan:
     """Return the plan of an app (None: of the app that the texts name) as it travels.
 
-    ``files`` has the plan's YAML texts by their paths.
+    ``files`` has the plan's YAML texts by their paths, ``libraries`` those it may use by id.
 
     Raises:
         PlanError: with every finding; also that the text is another app's plan.
     """
-    loaded = load_files(files)
-    if app is not None and loaded.plan.app != app:
+    read = Workspace.load(files, libraries)
+    plan = read.plan
+    if app is not None and plan.app != app:
         finding = Finding(
             code="app",
-            message=f"the plan is of the app {loaded.plan.app!r}, not of {app!r}",
+            message=f"the plan is of the app {plan.app!r}, not of {app!r}",
             file=next(iter(files)),
         )
-        raise PlanError(f"it is the plan of {loaded.plan.app!r}", findings=[finding])
-    check_expressions(loaded.plan, files)
-    specs = loaded.plan.events
+        raise PlanError(f"it is the plan of {plan.app!r}", findings=[finding])
+    check_expressions(plan, files)
     return CompiledPlan(
-        app=loaded.plan.app,
-        plan=loaded.plan,
-        specs=specs,
-        bodies={event: msgspec.json.encode(spec) for event, spec in specs.items()},
-        warnings=loaded.warnings,
+        app=plan.app,
+        plan=plan,
+        specs=plan.events,
+        bodies={event: msgspec.json.encode(spec) for event, spec in plan.events.items()},
+        warnings=read.warnings,
     )
 
 

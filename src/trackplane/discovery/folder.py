@@ -42,6 +42,8 @@ from trackplane.discovery.compile import (
 )
 from trackplane.discovery.source import ConfigurationConsumer, ConfigurationSource
 from trackplane.errors import Finding, InputError
+from trackplane.plan.libraries import is_library, load_library
+from trackplane.plan.model import Library
 from trackplane.rules import ir
 from trackplane.rules.definitions import Definitions
 from trackplane.rules.load_definitions import load_functions
@@ -211,11 +213,24 @@ class FolderSource(ConfigurationSource):
         return [r for file in self._files.values() for r in file.resources if r.kind == kind]
 
     def _plan(self, text: str, name: str) -> Iterable[Resource]:
-        plan = compile_plan(None, {name: text})
+        if is_library(text):
+            return []
+        plan = compile_plan(None, {name: text}, self._libraries())
         return [
             Resource(kind="event", name=f"{plan.app}/{event}", body=body)
             for event, body in plan.bodies.items()
         ]
+
+    def _libraries(self) -> dict[str, Library]:
+        """Return the libraries among the plans' files."""
+        found = {}
+        for path in self._files:
+            if path.parent.name == "plan":
+                text = path.read_text(encoding="utf-8")
+                if is_library(text):
+                    library = load_library(text, file=str(path.relative_to(self._folder)))
+                    found[library.id] = library
+        return found
 
     def _datasets(self, text: str, name: str) -> Iterable[Resource]:
         return [

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 import structlog
 
 from trackplane.control import objects, tables
+from trackplane.control.libraries import libraries_of
 from trackplane.control.search.documents import FORMAT
 from trackplane.control.search.index import Use, clear, index_plan, set_use
 from trackplane.control.search.postings import postings_of
@@ -53,7 +54,8 @@ def _plan_of(connection: sa.Connection, app: str, revision: int) -> Plan:
         )
     ).one()
     try:
-        return compile_plan(app, objects.files(connection, row.source)).plan
+        files = objects.files(connection, row.source)
+        return compile_plan(app, files, libraries_of(connection)).plan
     except InputError as error:
         _log.warning("plan_not_read", app=app, revision=revision, reason=str(error))
     events = {
