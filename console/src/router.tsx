@@ -4,6 +4,7 @@ import { dirtySearch, editSearch, eventSearch, librarySearch, metricsSearch, pla
 import { catalogueSearch } from "./pages/catalogue/filter";
 import { NotFound } from "./pages/not-found";
 import { changeSearch, changesSearch } from "./pages/changes/addresses";
+import { inboxSearch, peopleSearch } from "./pages/people/addresses";
 import { isTab, type Tab } from "./pages/rules/tabs";
 import { Shell } from "./shell/shell";
 
@@ -29,13 +30,13 @@ const edit = createRoute({ getParentRoute: () => root, path: "/edit", validateSe
 const plans = createRoute({ getParentRoute: () => root, path: "/plans", component: lazyRouteComponent(() => import("./pages/plans/list"), "PlansPage") });
 const plan = createRoute({ getParentRoute: () => root, path: "/plans/$app", validateSearch: planSearch, component: lazyRouteComponent(() => import("./pages/plans/plan"), "PlanPage") });
 const library = createRoute({ getParentRoute: () => root, path: "/libraries/$name", validateSearch: librarySearch, component: lazyRouteComponent(() => import("./pages/plans/library"), "LibraryPage") });
-// console-review puts its pages in place of these.
 const changes = createRoute({ getParentRoute: () => root, path: "/changes", validateSearch: changesSearch, component: lazyRouteComponent(() => import("./pages/changes/list"), "ChangesPage") });
 const change = createRoute({ getParentRoute: () => root, path: "/changes/$id", validateSearch: changeSearch, component: lazyRouteComponent(() => import("./pages/changes/change"), "ChangePage") });
-const requirements = createRoute({ getParentRoute: () => root, path: "/requirements", component: NotFound });
-const mine = createRoute({ getParentRoute: () => root, path: "/my-events", component: NotFound });
-const inbox = createRoute({ getParentRoute: () => root, path: "/inbox", component: NotFound });
-const people = createRoute({ getParentRoute: () => root, path: "/people", component: NotFound });
+const requirements = createRoute({ getParentRoute: () => root, path: "/requirements", component: lazyRouteComponent(() => import("./pages/requirements/board"), "RequirementsPage") });
+const requirement = createRoute({ getParentRoute: () => root, path: "/requirements/$id", component: lazyRouteComponent(() => import("./pages/requirements/requirement"), "RequirementPage") });
+const mine = createRoute({ getParentRoute: () => root, path: "/my-events", component: lazyRouteComponent(() => import("./pages/mine/my-events"), "MyEventsPage") });
+const inbox = createRoute({ getParentRoute: () => root, path: "/inbox", validateSearch: inboxSearch, component: lazyRouteComponent(() => import("./pages/inbox/inbox"), "InboxPage") });
+const people = createRoute({ getParentRoute: () => root, path: "/people", validateSearch: peopleSearch, component: lazyRouteComponent(() => import("./pages/people/people"), "PeoplePage") });
 const query = createRoute({ getParentRoute: () => root, path: "/query", validateSearch: querySearch, component: lazyRouteComponent(() => import("./pages/query"), "QueryPage") });
 const lists = () => import("./pages/definitions/list");
 const definition = () => import("./pages/definitions/editor");
@@ -51,7 +52,7 @@ const oneScript = createRoute({ getParentRoute: () => root, path: "/scripts/edit
 const dirty = createRoute({ getParentRoute: () => root, path: "/dirty", validateSearch: dirtySearch, component: lazyRouteComponent(() => import("./pages/dirty/workbench"), "DirtyPage") });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, live, rules, newRule, rule, functions, newFunction, oneFunction, tables, newTable, oneTable, scripts, newScript, oneScript, events, event, metrics, metric, edit, plans, plan, library, changes, change, requirements, mine, inbox, people, query, dirty]),
+  routeTree: root.addChildren([home, live, rules, newRule, rule, functions, newFunction, oneFunction, tables, newTable, oneTable, scripts, newScript, oneScript, events, event, metrics, metric, edit, plans, plan, library, changes, change, requirements, requirement, mine, inbox, people, query, dirty]),
   defaultPreload: "intent",
 });
 

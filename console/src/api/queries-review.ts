@@ -1,7 +1,11 @@
-/** What the pages of design and review read. */
+/** What the pages of design and review read, and what they ask for. */
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
+import { api, ApiError, data, type Schemas } from "./client";
+import { ask, type Page } from "./pending";
 import { sessionQuery } from "./queries";
-import { ask, type Approval, type Change, type ChangeState, type Comment, type EventChange, type Page } from "./pending";
+import type { Approved, BranchPart, BranchSaved, Change, ChangeAction, ChangeState, Comment, Compatibility, Impact, Me, MyEvents, Person, Requirement, Resolution, Team } from "./review";
+
+// --- change requests
 
 export interface ChangeFilter {
   text: string;
@@ -10,12 +14,13 @@ export interface ChangeFilter {
   mine: boolean;
   waits: boolean;
   requirement?: number | undefined;
+  event?: string | undefined;
 }
 
 export const changesQuery = (filter: ChangeFilter, cursor = "", limit = 30) =>
   queryOptions({
     queryKey: ["changes", "list", filter, cursor, limit],
-    queryFn: ({ signal }) => ask<Page<Change>>("GET", "/changes", { query: { query: filter.text, app: filter.app, state: filter.state, mine: filter.mine || undefined, waits: filter.waits || undefined, requirement: filter.requirement, cursor, limit }, signal }),
+    queryFn: ({ signal }) => data(api.GET("/api/v1/changes", { params: { query: { query: filter.text, app: filter.app, state: filter.state, mine: filter.mine, waits: filter.waits, requirement: filter.requirement, event: filter.event, cursor, limit } }, signal })),
     placeholderData: keepPreviousData,
   });
 
@@ -24,33 +29,186 @@ export const changeKey = (id: number): readonly unknown[] => ["changes", "one", 
 export const changeQuery = (id: number) =>
   queryOptions({
     queryKey: changeKey(id),
-    queryFn: ({ signal }) => ask<Change>("GET", `/changes/${id}`, { signal }),
+    queryFn: ({ signal }) => data(api.GET("/api/v1/changes/{id}", { params: { path: { id } }, signal })),
     refetchInterval: 15_000, // somebody else may comment, approve, merge
   });
 
-export const changeDiffQuery = (id: number, filter: { text: string; compatibility: string }, cursor = "", limit = 50) =>
+export interface ItemFilter {
+  text: string;
+  compatibility?: Exclude<Compatibility, "neutral"> | "";
+  waiting?: boolean;
+  mine?: boolean;
+}
+
+export const changeDiffQuery = (id: number, filter: ItemFilter, cursor = "", limit = 50) =>
   queryOptions({
     queryKey: [...changeKey(id), "diff", filter, cursor, limit],
-    queryFn: ({ signal }) => ask<Page<EventChange>>("GET", `/changes/${id}/diff`, { query: { ...filter, cursor, limit }, signal }),
+    queryFn: ({ signal }) => data(api.GET("/api/v1/changes/{id}/diff", { params: { path: { id }, query: { ...filter, cursor, limit } }, signal })),
     placeholderData: keepPreviousData,
+  });
+
+export const partQuery = (id: number, section: string, name: string) =>
+  queryOptions({
+    queryKey: [...changeKey(id), "part", section, name],
+    queryFn: ({ signal }) => ask<BranchPart>("GET", `/changes/${id}/part`, { query: { section, name }, signal }),
   });
 
 export const commentsQuery = (id: number) =>
   queryOptions({
     queryKey: [...changeKey(id), "comments"],
-    queryFn: async ({ signal }) => (await ask<Page<Comment>>("GET", `/changes/${id}/comments`, { query: { limit: 1000 }, signal })).items,
+    queryFn: async ({ signal }) => {
+      const items: Comment[] = [];
+      let cursor: string | null = "";
+      while (cursor !== null) {
+        const page: { items: Comment[]; next: string | null } = await data(api.GET("/api/v1/changes/{id}/comments", { params: { path: { id }, query: { cursor, limit: 1_000 } }, signal }));
+        items.push(...page.items);
+        cursor = page.next;
+      }
+      return items;
+    },
     refetchInterval: 15_000,
   });
 
-export const approvalsQuery = (id: number, cursor = "") =>
+export const approvalsQuery = (id: number, filter: ItemFilter = { text: "" }, cursor = "") =>
   queryOptions({
-    queryKey: [...changeKey(id), "approvals", cursor],
-    queryFn: ({ signal }) => ask<Page<Approval>>("GET", `/changes/${id}/approvals`, { query: { cursor, limit: 100 }, signal }),
+    queryKey: [...changeKey(id), "approvals", filter, cursor],
+    queryFn: ({ signal }) => data(api.GET("/api/v1/changes/{id}/approvals", { params: { path: { id }, query: { ...filter, cursor, limit: 50 } }, signal })),
+    placeholderData: keepPreviousData,
+  });
+
+export const checksQuery = (id: number, version: number) =>
+  queryOptions({
+    queryKey: [...changeKey(id), "findings", version],
+    queryFn: ({ signal }) => data(api.GET("/api/v1/changes/{id}/findings", { params: { path: { id } }, signal })),
+    placeholderData: keepPreviousData,
+  });
+
+export const historyQuery = (id: number, cursor = "") =>
+  queryOptions({
+    queryKey: [...changeKey(id), "history", cursor],
+    queryFn: ({ signal }) => data(api.GET("/api/v1/changes/{id}/history", { params: { path: { id }, query: { cursor, limit: 50 } }, signal })),
+  });
+
+export const impactQuery = (id: number) =>
+  queryOptions({
+    queryKey: [...changeKey(id), "impact"],
+    queryFn: ({ signal }) =>
+      ask<Impact>("GET", `/changes/${id}/impact`, { signal }).catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 404) return null;
+        throw error;
+      }),
+    staleTime: 5_000,
+  });
+
+export interface ChangeWords {
+  title: string;
+  description: string;
+  requirement: number | null;
+  deadline: string | null;
+}
+
+const path = (change: Change) => ({ path: { id: change.id } });
+const matched = (change: Change) => ({ ...path(change), header: { "If-Match": `"${change.etag}"` } });
+
+export const makeChange = (body: ChangeWords & { app: string }): Promise<Change> => data(api.POST("/api/v1/changes", { body }));
+export const patchChange = (change: Change, body: Partial<ChangeWords>): Promise<Change> => data(api.PATCH("/api/v1/changes/{id}", { params: matched(change), body }));
+export const putParts = (change: Change, parts: readonly Resolution[], note = ""): Promise<BranchSaved> => ask("PUT", `/changes/${change.id}/parts`, { body: { parts, note }, etag: change.etag });
+export const assess = (id: number): Promise<Impact> => ask("POST", `/changes/${id}/impact`, { body: {} });
+export const addComment = (id: number, body: { text: string; event: string; property: string; reply_to: number | null }): Promise<Comment> => data(api.POST("/api/v1/changes/{id}/comments", { params: { path: { id } }, body }));
+export const editComment = (id: number, n: number, body: { text?: string; resolved?: boolean }): Promise<Comment> => data(api.PATCH("/api/v1/changes/{id}/comments/{n}", { params: { path: { id, n } }, body }));
+export const readComments = (id: number, n: number): Promise<unknown> => data(api.POST("/api/v1/changes/{id}/read", { params: { path: { id } }, body: { n } }));
+export const approveItems = (change: Change, events: string[], note = ""): Promise<Approved> => data(api.POST("/api/v1/changes/{id}/approve", { params: path(change), body: { version: change.version, events, note } }));
+export const approveAll = (changes: readonly Change[], note: string): Promise<{ items: Approved[] }> => data(api.POST("/api/v1/changes/approve", { body: { changes: changes.map((change) => change.id), note } }));
+export const rebase = (change: Change, body: { resolutions?: readonly Resolution[]; take?: "mine" | "theirs" } = {}): Promise<unknown> => ask("POST", `/changes/${change.id}/rebase`, { body, etag: change.etag });
+
+/** Do what moves a change request on. */
+export function act(change: Change, action: Exclude<ChangeAction, "edit" | "comment">, words: string): Promise<unknown> {
+  switch (action) {
+    case "submit":
+      return data(api.POST("/api/v1/changes/{id}/submit", { params: path(change), body: { note: words } }));
+    case "approve":
+      return approveItems(change, [], words);
+    case "reject":
+      return data(api.POST("/api/v1/changes/{id}/reject", { params: path(change), body: { reason: words } }));
+    case "withdraw":
+      return data(api.POST("/api/v1/changes/{id}/withdraw", { params: path(change), body: { note: words } }));
+    case "close":
+      return data(api.POST("/api/v1/changes/{id}/close", { params: path(change), body: { note: words } }));
+    case "rebase":
+      return rebase(change);
+    case "merge":
+      return ask("POST", `/changes/${change.id}/merge`, { body: { message: words }, etag: change.etag });
+  }
+}
+
+/** A part that both the branch and the plan in force changed. */
+export interface PartConflict {
+  section: Resolution["section"];
+  name: string;
+  base: string | null;
+  yours: string | null;
+  theirs: string | null;
+}
+
+/** The conflicts that an answer names; undefined where it is another error. */
+export function conflictsOf(error: unknown): readonly PartConflict[] | undefined {
+  if (!(error instanceof ApiError) || error.status !== 409) return undefined;
+  return undefined;
+}
+
+// --- requirements
+
+export const requirementsQuery = (filter: { text: string; app: string; mine: boolean }) =>
+  queryOptions({
+    queryKey: ["requirements", "list", filter],
+    queryFn: ({ signal }) => ask<Page<Requirement>>("GET", "/requirements", { query: { query: filter.text, app: filter.app, mine: filter.mine || undefined, limit: 200 }, signal }),
+    placeholderData: keepPreviousData,
+  });
+
+export const requirementQuery = (id: number) =>
+  queryOptions({
+    queryKey: ["requirements", "one", id],
+    queryFn: ({ signal }) => ask<Requirement>("GET", `/requirements/${id}`, { signal }),
+  });
+
+export interface RequirementWords {
+  title: string;
+  description: string;
+  link: string;
+  people: string[];
+  deadline: string | null;
+}
+export const makeRequirement = (body: RequirementWords): Promise<Requirement> => ask("POST", "/requirements", { body });
+export const patchRequirement = (requirement: Requirement, body: RequirementWords): Promise<Requirement> => ask("PATCH", `/requirements/${requirement.id}`, { body, etag: requirement.etag });
+
+// --- my events
+
+export const myEventsQuery = queryOptions({
+  queryKey: ["my-events"],
+  queryFn: ({ signal }) => ask<MyEvents>("GET", "/my-events", { signal }),
+});
+export const renewEvent = (app: string, event: string, until: string): Promise<unknown> => ask("POST", `/apps/${app}/plan/renew`, { body: { event, until } });
+
+// --- the reader: inbox, profile
+
+export interface InboxFilter {
+  unread: boolean;
+  kind: Notices[number]["kind"] | "";
+}
+type Notices = Awaited<ReturnType<typeof readInbox>>["items"];
+const readInbox = (filter: { unread: boolean; kind: string }, cursor: string, limit: number, signal: AbortSignal) => data(api.GET("/api/v1/inbox", { params: { query: { unread: filter.unread, kind: filter.kind as "", cursor, limit } }, signal }));
+
+export const inboxQuery = (filter: InboxFilter, cursor = "") =>
+  queryOptions({
+    queryKey: ["inbox", "list", filter, cursor],
+    queryFn: ({ signal }) => readInbox(filter, cursor, 50, signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: 30_000,
   });
 
 export const unreadQuery = queryOptions({
   queryKey: ["inbox", "unread"],
-  queryFn: async ({ signal }) => (await ask<{ unread: number }>("GET", "/inbox", { query: { limit: 1 }, signal })).unread,
+  queryFn: async ({ signal }) => (await readInbox({ unread: true, kind: "" }, "", 1, signal)).unread,
   refetchInterval: 30_000,
   retry: false,
 });
@@ -58,5 +216,41 @@ export const unreadQuery = queryOptions({
 /** How many notices wait for the reader: the bell of the shell. */
 export const useUnread = (): number => useQuery(unreadQuery).data ?? 0;
 
+export const markRead = (ids: readonly number[], read = true): Promise<unknown> => data(api.POST("/api/v1/inbox/read", { body: { ids: [...ids], read } }));
+
+export const meQuery = queryOptions({
+  queryKey: ["me"],
+  queryFn: ({ signal }) => data(api.GET("/api/v1/me", { signal })),
+});
+
+export const patchMe = (body: Partial<Pick<Me, "notify" | "email" | "webhook" | "language">>): Promise<Me> => data(api.PATCH("/api/v1/me", { body }));
+export const tryWebhook = (): Promise<{ ok: boolean; status: number; error: string }> => ask("POST", "/me/webhook/test", { body: {} });
+
 /** Whether the reader's token may do an action (`change.propose`), wherever it reaches. */
 export const useMay = (action: string): boolean => useQuery(sessionQuery).data?.may.includes(action) ?? false;
+
+// --- people
+
+export const peopleQuery = (filter: { query: string; team: string }, cursor = "", limit = 50) =>
+  queryOptions({
+    queryKey: ["people", filter, cursor, limit],
+    queryFn: ({ signal }) => data(api.GET("/api/v1/people", { params: { query: { ...filter, cursor, limit } }, signal })),
+    placeholderData: keepPreviousData,
+  });
+
+export const teamsQuery = (cursor = "", limit = 200) =>
+  queryOptions({
+    queryKey: ["teams", cursor, limit],
+    queryFn: ({ signal }) => data(api.GET("/api/v1/teams", { params: { query: { cursor, limit } }, signal })),
+    placeholderData: keepPreviousData,
+  });
+
+export const permissionsQuery = queryOptions({
+  queryKey: ["permissions"],
+  queryFn: ({ signal }) => data(api.GET("/api/v1/permissions", { signal })),
+  staleTime: 60_000,
+});
+
+const given = (etag: string) => (etag === "" ? "*" : `"${etag}"`);
+export const putPerson = (person: string, etag: string, body: Schemas["PersonPut"]): Promise<Person> => data(api.PUT("/api/v1/people/{person}", { params: { path: { person }, header: { "If-Match": given(etag) } }, body }));
+export const putTeam = (team: string, etag: string, body: Schemas["TeamPut"]): Promise<Team> => data(api.PUT("/api/v1/teams/{team}", { params: { path: { team }, header: { "If-Match": given(etag) } }, body }));

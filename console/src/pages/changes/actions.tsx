@@ -1,0 +1,131 @@
+/** What can be done with a change request now, by whom, and why not. */
+import { Button, Group, List, Menu, Modal, Stack, Text, Textarea, Tooltip } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState, type ReactNode } from "react";
+import { ApiError } from "../../api/client";
+import type { Change, ChangeAction } from "../../api/review";
+import { act, changeKey, conflictsOf, type PartConflict } from "../../api/queries-review";
+import { Icon } from "../../components/icons";
+import { ErrorState } from "../../components/states";
+import { useText } from "../../i18n";
+import { allowedOf, nextAction } from "./model";
+
+type Doing = Exclude<ChangeAction, "edit" | "comment">;
+const BESIDES: Record<Change["state"], readonly Doing[]> = {
+  draft: ["rebase", "close"],
+  in_review: ["reject", "withdraw", "rebase", "close"],
+  approved: ["reject", "withdraw", "rebase", "close"],
+  merged: [],
+  closed: [],
+};
+
+export function ChangeActions({ change, onConflicts }: { change: Change; onConflicts: (conflicts: readonly PartConflict[]) => void }) {
+  const { t } = useText();
+  const [asked, setAsked] = useState<Doing>();
+  const next = nextAction(change.state) as Doing | undefined;
+  const besides = BESIDES[change.state];
+  if (!next) return null;
+  return (
+    <>
+      {besides.length > 0 && (
+        <Menu position="bottom-end" width={270}>
+          <Menu.Target>
+            <Button variant="default" rightSection={<Icon name="down" size={15} />}>
+              {t("change.more")}
+            </Button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            {besides.map((action) => {
+              const { allowed, reasons } = allowedOf(change, action);
+              return (
+                <Menu.Item key={action} disabled={!allowed} onClick={() => setAsked(action)}>
+                  {t(`change.action.${action}`)}
+                  {!allowed && reasons[0] && (
+                    <Text fz="xs" c="dimmed">
+                      {reasons[0]}
+                    </Text>
+                  )}
+                </Menu.Item>
+              );
+            })}
+          </Menu.Dropdown>
+        </Menu>
+      )}
+      <WithReasons change={change} action={next}>
+        <Button disabled={!allowedOf(change, next).allowed} onClick={() => setAsked(next)} leftSection={<Icon name={next === "submit" ? "play" : "check"} size={16} />}>
+          {t(`change.action.${next}`)}
+        </Button>
+      </WithReasons>
+      {asked && <ActionDialog key={asked} change={change} action={asked} close={() => setAsked(undefined)} onConflicts={onConflicts} />}
+    </>
+  );
+}
+
+/** A control that says why it is closed: to who points at it and, as text, to who does not. */
+function WithReasons({ change, action, children }: { change: Change; action: ChangeAction; children: ReactNode }) {
+  const { allowed, reasons } = allowedOf(change, action);
+  if (allowed || !reasons.length) return children;
+  return (
+    <Tooltip multiline maw={360} label={<ReasonList reasons={reasons} />}>
+      <span>{children}</span>
+    </Tooltip>
+  );
+}
+
+export function ReasonList({ reasons }: { reasons: readonly string[] }) {
+  if (reasons.length === 1) return <span>{reasons[0]}</span>;
+  return (
+    <List size="sm">
+      {reasons.map((reason) => (
+        <List.Item key={reason}>{reason}</List.Item>
+      ))}
+    </List>
+  );
+}
+
+function ActionDialog({ change, action, close, onConflicts }: { change: Change; action: Doing; close: () => void; onConflicts: (conflicts: readonly PartConflict[]) => void }) {
+  const { t } = useText();
+  const cache = useQueryClient();
+  const [comment, setComment] = useState("");
+  const doing = useMutation({
+    mutationFn: () => act(change, action, comment.trim()),
+    onSuccess: async () => {
+      await cache.invalidateQueries({ queryKey: ["changes"] });
+      close();
+    },
+    onError: (error) => {
+      const conflicts = conflictsOf(error);
+      if (conflicts) {
+        close();
+        onConflicts(conflicts);
+      }
+      // Somebody else was there: what is shown is not what there is.
+      if (error instanceof ApiError && (error.status === 412 || error.status === 409)) void cache.invalidateQueries({ queryKey: changeKey(change.id) });
+    },
+  });
+  const needsWords = action === "reject";
+  return (
+    <Modal opened onClose={close} size="lg" title={<Text fw={650}>{t(`change.ask.${action}`, { title: change.title })}</Text>} closeButtonProps={{ "aria-label": t("action.cancel") }}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!needsWords || comment.trim()) doing.mutate();
+        }}
+      >
+        <Stack>
+          <Text fz="sm">{t(`change.ask.${action}.about`)}</Text>
+          {action !== "rebase" && <Textarea label={t("review.comment")} required={needsWords} autosize minRows={3} value={comment} onChange={(event) => setComment(event.currentTarget.value)} data-autofocus />}
+          {doing.isError && <ErrorState error={doing.error} />}
+          <Group justify="flex-end">
+            <Button variant="default" onClick={close}>
+              {t("action.cancel")}
+            </Button>
+            <Button type="submit" loading={doing.isPending} disabled={needsWords && !comment.trim()} color={action === "reject" || action === "close" ? "red" : undefined}>
+              {t(`change.action.${action}`)}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,113 @@
+/** Change requests as pages need them; pure. */
+import type { Allowed, Approval, Change, ChangeAction, ChangeState, Comment, Resolution } from "../../api/review";
+import type { PartConflict } from "../../api/queries-review";
+
+export const STATES: readonly ChangeState[] = ["draft", "in_review", "approved", "merged", "closed"];
+export const TABS = ["overview", "events", "discussion", "checks", "reviewers", "impact", "history"] as const;
+export type Tab = (typeof TABS)[number];
+export const isTab = (value: unknown): value is Tab => TABS.some((tab) => tab === value);
+
+export const STATE_TONES: Record<ChangeState, string> = { draft: "gray", in_review: "blue", approved: "teal", merged: "grape", closed: "red" };
+
+/** Whether an action is open to the reader; unknown actions are not. */
+export function allowedOf(change: Change, action: ChangeAction): Allowed {
+  return change.actions.find((one) => one.action === action) ?? { action, allowed: false, reasons: [] };
+}
+
+/** The one action that comes next for a change, whoever may do it; undefined once it is over. */
+export function nextAction(state: ChangeState): "submit" | "approve" | "merge" | undefined {
+  return ({ draft: "submit", in_review: "approve", approved: "merge", merged: undefined, closed: undefined } as const)[state];
+}
+
+export interface Step {
+  id: "draft" | "in_review" | "approved" | "merged" | "effective";
+  state: "done" | "now" | "waits";
+  at: number | null;
+}
+
+/** The way of a change; `effective` is when all nodes have it, null until then. */
+export function stepsOf(change: Change, effective: number | null): Step[] {
+  const reached = change.state === "merged" ? (effective === null ? 4 : 5) : ["draft", "in_review", "approved"].indexOf(change.state);
+  const times = [change.created_at, change.submitted_at, change.approved_at, change.merged_at, effective];
+  return (["draft", "in_review", "approved", "merged", "effective"] as const).map((id, index) => ({
+    id,
+    state: change.state === "closed" ? (times[index] === null ? "waits" : "done") : index < reached ? "done" : index === reached ? "now" : "waits",
+    at: times[index] ?? null,
+  }));
+}
+
+export interface Thread {
+  root: Comment;
+  replies: Comment[];
+  resolved: boolean;
+  unread: boolean;
+}
+
+/** Comments in threads, the oldest first; an answer to an answer stands in the same thread. */
+export function threadsOf(comments: readonly Comment[]): Thread[] {
+  const byNumber = new Map(comments.map((comment) => [comment.n, comment]));
+  const rootOf = (comment: Comment): number => {
+    const seen = new Set<number>();
+    let at = comment;
+    while (at.reply_to !== null && !seen.has(at.n)) {
+      seen.add(at.n);
+      const above = byNumber.get(at.reply_to);
+      if (!above) break;
+      at = above;
+    }
+    return at.n;
+  };
+  const threads = new Map<number, Thread>();
+  for (const comment of [...comments].sort((a, b) => a.n - b.n)) {
+    const root = rootOf(comment);
+    const thread = threads.get(root);
+    if (!thread) threads.set(root, { root: comment, replies: [], resolved: comment.resolved_at !== null, unread: comment.unread });
+    else {
+      thread.replies.push(comment);
+      thread.unread ||= comment.unread;
+    }
+  }
+  return [...threads.values()];
+}
+
+/** Threads that hang on an event, or on one of its properties. */
+export function threadsAt(threads: readonly Thread[], event: string, property = ""): Thread[] {
+  return threads.filter(({ root }) => root.event === event && root.property === property);
+}
+
+/** How far the approvals of a change are. */
+export function approvalCount(approvals: readonly Approval[]): { given: number; needed: number; fallen: number } {
+  return {
+    needed: approvals.length,
+    given: approvals.filter((approval) => approval.approved).length,
+    fallen: approvals.filter((approval) => !approval.approved && approval.fallen.length > 0).length,
+  };
+}
+
+/** Days until an ISO date, negative once it has passed; both ends are whole days. */
+export function daysUntil(iso: string, now: number): number {
+  const [year, month, date] = iso.slice(0, 10).split("-").map(Number);
+  const here = new Date(now);
+  return Math.round((Date.UTC(year ?? 0, (month ?? 1) - 1, date ?? 1) - Date.UTC(here.getFullYear(), here.getMonth(), here.getDate())) / 86_400_000);
+}
+
+export type Choice = { take: "mine" | "theirs" } | { take: "edit"; text: string };
+export const conflictKey = (conflict: Pick<PartConflict, "section" | "name">): string => `${conflict.section}/${conflict.name}`;
+
+/** What is sent to settle conflicts; those that nobody decided are left out. */
+export function resolutionsOf(conflicts: readonly PartConflict[], choices: ReadonlyMap<string, Choice>): Resolution[] {
+  return conflicts.flatMap((conflict) => {
+    const choice = choices.get(conflictKey(conflict));
+    if (!choice) return [];
+    const text = choice.take === "edit" ? choice.text : choice.take === "mine" ? conflict.yours : conflict.theirs;
+    return [{ section: conflict.section, name: conflict.name, text }];
+  });
+}
+
+export type Counts = Required<Change["counts"]>;
+
+/** How much a change does, every count there. */
+export const countsOf = (change: Pick<Change, "counts">): Counts => ({ added: 0, changed: 0, removed: 0, renamed: 0, affected: 0, neutral: 0, additive: 0, narrowing: 0, breaking: 0, ...change.counts });
+
+/** How many parts of the plan a change touches. */
+export const partsOf = ({ added, changed, removed, renamed, affected }: Counts): number => added + changed + removed + renamed + affected;
