@@ -51,21 +51,17 @@ PEOPLE = {
 }
 
 
-class Review:
-    """The control plane, and a client for each person."""
+class Station:
+    """People of every kind at a running control plane; ``client`` of each by name."""
 
-    def __init__(self, control: Any, *, app: str = "shop", plan: str = PLAN) -> None:
+    def __init__(self, control: Any, apps: tuple[str, ...] = ("*",)) -> None:
         self.control = control
         self.admin: httpx.Client = control.client
-        self.app = app
-        made = self.admin.post("/apps", json={"app": app})
-        assert made.status_code == 201, made.text
-        self.put_plan(plan)
         self.people: dict[str, httpx.Client] = {}
         teams: dict[str, list[str]] = {}
         for person, (role, member) in PEOPLE.items():
             self.people[person] = control.new_token(
-                name=f"{person}'s", person=person, role=role, apps=[app]
+                name=f"{person}'s", person=person, role=role, apps=list(apps)
             )
             for team in member:
                 teams.setdefault(team, []).append(person)
@@ -76,6 +72,20 @@ class Review:
                 headers={"If-Match": "*"},
             )
             assert answer.is_success, answer.text
+
+
+class Review:
+    """An app with its plan, and what people do with it."""
+
+    def __init__(self, station: Station, app: str = "shop", plan: str = PLAN) -> None:
+        self.control = station.control
+        self.admin = station.admin
+        self.people = station.people
+        self.app = app
+        made = self.admin.post("/apps", json={"app": app})
+        assert made.status_code == 201, made.text
+        self.original = plan.replace("app: shop", f"app: {app}")
+        self.put_plan(self.original)
 
     def __getattr__(self, name: str) -> httpx.Client:
         return self.people[name]
@@ -129,3 +139,14 @@ class Review:
             json={"files": {"plan.yaml": text}},
             headers=headers or {"If-Match": "*"},
         )
+
+    def assess(self, id: int, person: str = "fay") -> dict[str, Any]:
+        """Work out the impact, which a merge asks for."""
+        answer = self.people[person].post(f"/changes/{id}/impact", json={})
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def merge(self, id: int, person: str = "fay") -> dict[str, Any]:
+        """Work out the impact and merge."""
+        self.assess(id, person)
+        return self.act(person, id, "merge")

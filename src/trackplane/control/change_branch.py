@@ -9,14 +9,15 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from trackplane.control import objects, review_tables
+from trackplane.control import objects, review_tables, tables
+from trackplane.control.libraries import libraries_of
 from trackplane.control.operations import Call
+from trackplane.control.plan_publishing import Candidate, candidate_of
 from trackplane.control.review_rules import rule_of
 from trackplane.control.workspaces import Workspaces
 from trackplane.errors import Finding, InputError
-from trackplane.plan.changes import Compatibility, Difference, PartChange, PartKind
-from trackplane.plan.diff import difference
-from trackplane.plan.model import Library, Plan
+from trackplane.plan.changes import Compatibility, Counts, Difference, PartChange, PartKind
+from trackplane.plan.model import Plan
 from trackplane.plan.workspace import Workspace
 
 Overlay = dict[str, str | None]  # path -> text; None: the file is removed
@@ -41,18 +42,30 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
-    """A branch as it reads; ``after`` is None where it does not, ``findings`` says why not.
-
-    ``before`` is None where the base has no plan.
-    """
+    """A branch as it reads; ``candidate`` is None where it does not, ``findings`` says why not."""
 
     app: str
     files: Mapping[str, str]
     overlay: Overlay
-    before: Workspace | None
-    after: Workspace | None
+    candidate: Candidate | None
     findings: tuple[Finding, ...]
-    difference: Difference | None = None
+
+    @property
+    def before(self) -> Workspace | None:
+        """Return the base as it reads; None where there is no plan."""
+        return self.candidate.before if self.candidate is not None else None
+
+    @property
+    def after(self) -> Workspace | None:
+        """Return the branch as it reads; None where it does not."""
+        return self.candidate.after if self.candidate is not None else None
+
+    @property
+    def difference(self) -> Difference:
+        """Return what it changes of its base; nothing while it does not read."""
+        if self.candidate is None:
+            return Difference(app=self.app, compatibility="same", counts=Counts())
+        return self.candidate.difference
 
     @property
     def broken(self) -> int:
@@ -93,16 +106,14 @@ def version_row(connection: sa.Connection, change: int, version: int) -> sa.Row[
 # --- reading
 
 
-def libraries_of(connection: sa.Connection) -> Mapping[str, Library]:
-    """Return the libraries that plans may use, by id."""
-    del connection
-    return {}
-
-
 def base_of(
     connection: sa.Connection, workspaces: Workspaces, app: str, revision: int
 ) -> Workspace | None:
-    """Return the workspace of a revision, None for none."""
+    """Return the workspace of a revision; of revision 0, None.
+
+    Raises:
+        GoneError: there is no such revision.
+    """
     return workspaces.revision(connection, app, revision, libraries_of(connection))
 
 
@@ -114,46 +125,75 @@ def read_branch(
     Raises:
         GoneError: its base is gone.
     """
-    before = base_of(connection, call.platform.workspaces, app, base)
     libraries = libraries_of(connection)
+    before = base_of(connection, call.platform.workspaces, app, base)
     held = dict(before.files) if before is not None else {}
     files = applied(held, overlay)
     findings: list[Finding] = []
-    after: Workspace | None = None
+    found: Candidate | None = None
     if not files:
-        findings.append(
-            Finding(code="plan_empty", message="nothing would be left of the plan")
-            if held
-            else Finding(code="plan_empty", message="the branch has no file yet")
-        )
+        findings.append(Finding(code="plan_empty", message="the branch holds no plan"))
     else:
         try:
-            after = (
+            found = candidate_of(
+                connection,
+                app,
+                before,
                 before.change(overlay, libraries)
                 if before is not None
-                else Workspace.load(files, libraries)
+                else Workspace.load(files, libraries),
             )
         except InputError as error:
             findings += error.findings or [Finding(code=error.code, message=error.message)]
         else:
-            findings += after.warnings
-    if after is not None and after.plan.app != app:
-        findings.append(
-            Finding(code="app", message=f"the plan is of the app {after.plan.app!r}, not {app!r}")
-        )
-        after = None
-    found = None
-    if after is not None:
-        found = difference(before.plan if before is not None else Plan(app=app), after.plan)
+            findings += found.findings
+            findings += unknown_owners(connection, found.after)
     return Branch(
         app=app,
         files=files,
         overlay=overlay,
-        before=before,
-        after=after,
+        candidate=found,
         findings=tuple(findings),
-        difference=found,
     )
+
+
+def unknown_owners(connection: sa.Connection, workspace: Workspace) -> list[Finding]:
+    """Return a warning for each owner of what changed that nobody registered."""
+    plan = workspace.plan
+    owned = {
+        owner: ("events", name)
+        for name in sorted(workspace.changed)
+        if (spec := plan.events.get(name)) is not None and (owner := spec.owner)
+    }
+    owned |= {
+        metric.owner: ("metrics", name) for name, metric in plan.metrics.items() if metric.owner
+    }
+    people, teams = review_tables.people.c.person, review_tables.teams.c.team
+    tokens = tables.tokens.c.person
+    found: list[Finding] = []
+    for owner, (section, name) in sorted(owned.items()):
+        kind, _, who = owner.partition(":")
+        selects = [sa.select(teams).where(teams == who)] if kind == "team" else []
+        if kind == "person":
+            selects = [
+                sa.select(people).where(people == who),
+                sa.select(tokens).where(tokens == who),
+            ]
+        if any(connection.execute(select.limit(1)).first() for select in selects):
+            continue
+        place = workspace.place(section, name)
+        found.append(
+            Finding(
+                code="owner_unknown",
+                message=f"{owner} of {name} is not registered: nobody of it can approve",
+                severity="warning",
+                file=place.file if place is not None else None,
+                line=place.first if place is not None else None,
+                pointer=f"/{section}/{name}/owner",
+                hint="register it: trackplane team add, trackplane people add",
+            )
+        )
+    return found
 
 
 def applied(files: Mapping[str, str], overlay: Mapping[str, str | None]) -> dict[str, str]:
@@ -171,12 +211,11 @@ def overlay_between(before: Mapping[str, str], after: Mapping[str, str]) -> Over
 # --- comparing
 
 
-def items_of(app: str, before: Plan | None, after: Plan, found: Difference) -> dict[str, Item]:
+def items_of(held: Plan, after: Plan, found: Difference) -> dict[str, Item]:
     """Return what of a difference asks for approval: its events and metrics.
 
     Types, groups and libraries ask by the events they reach.
     """
-    held = before if before is not None else Plan(app=app)
     items = [
         _event_item(part, held, after)
         if part.section == "events"
@@ -192,11 +231,11 @@ def branch_items(branch: Branch) -> dict[str, Item]:
 
     What differs in no event and no metric (an unused type, a comment) is one item: the plan itself.
     """
-    found = branch.difference
-    if branch.after is None or found is None:
+    found = branch.candidate
+    if found is None:
         return {}
-    before = branch.before.plan if branch.before is not None else None
-    items = items_of(branch.app, before, branch.after.plan, found)
+    held = found.before.plan if found.before is not None else Plan(app=branch.app)
+    items = items_of(held, found.after.plan, found.difference)
     if not items and branch.overlay:
         whole = _whole_item(branch.app, branch.overlay)
         items[whole.id] = whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -35,7 +35,8 @@ from trackplane.control.problems import NotFoundError, StaleError
 from trackplane.control.wire import Conflict, Paging
 from trackplane.control.workspaces import source_of
 from trackplane.errors import Finding
-from trackplane.plan.changes import Counts, PartChange
+from trackplane.plan.changes import PartChange
+from trackplane.plan.edit import part_of, with_part
 
 operations: Final = Operations("changes")
 
@@ -120,8 +121,6 @@ def diff_change(call: Call, id: wire.Id, query: wire.ChangeDiffQuery) -> wire.Ch
     with call.platform.database.read() as connection:
         branch = branch_of(connection, call, find_change(connection, call, id))
     found = branch.difference
-    if found is None:
-        return wire.ChangeDiff(items=[], next=None, counts=Counts())
     wanted = query.text.casefold()
     parts = [
         part
@@ -173,6 +172,74 @@ def put_change_files(call: Call, id: wire.Id, body: wire.BranchFiles) -> wire.Br
     return _save(call, row, branch, body.note)
 
 
+@operations.add("PUT", "/changes/{id}/parts", action="change.propose", precondition=True)
+def put_change_parts(call: Call, id: wire.Id, body: wire.BranchParts) -> wire.BranchSaved:
+    """Save single parts of a branch by name, as its next version; every other byte stays."""
+    with call.platform.database.read() as connection:
+        row = _to_edit(connection, call, id)
+        overlay, base = overlay_at(connection, id, row.version)
+        held = base_files(connection, row.app, base)
+        files = applied(held, overlay)
+        _require_parts(connection, call, row, held, files, body.parts)
+        for part in body.parts:
+            text = part.text
+            files |= with_part(files, part.section, part.name, text, file=part.file or None)
+        branch = read_branch(connection, call, row.app, base, overlay_between(held, files))
+    return _save(call, row, branch, body.note)
+
+
+@operations.add("GET", "/changes/{id}/part")
+def get_change_part(call: Call, id: wire.Id, query: wire.ChangePartQuery) -> wire.BranchPart:
+    """Show the text of one part in a branch and in its base."""
+    with call.platform.database.read() as connection:
+        row = find_change(connection, call, id)
+        overlay, base = overlay_at(connection, id, row.version)
+        held = base_files(connection, row.app, base)
+    place = part_of(applied(held, overlay), query.section, query.name)
+    return wire.BranchPart(
+        section=query.section,
+        name=query.name,
+        text=place.text if place is not None else None,
+        base=_text(held, query.section, query.name),
+        file=place.file if place is not None else None,
+        etag=etag_of(row),
+    )
+
+
+def _text(files: Mapping[str, str], section: str, name: str) -> str | None:
+    place = part_of(files, section, name)
+    return place.text if place is not None else None
+
+
+def _require_parts(
+    connection: sa.Connection,
+    call: Call,
+    row: sa.Row[Any],
+    held: Mapping[str, str],
+    files: Mapping[str, str],
+    parts: Sequence[wire.BranchPartPut],
+) -> None:
+    """Check that the parts are as the caller saw them: what else was saved meanwhile may be.
+
+    Raises:
+        StaleError: one was changed since; with both sides of the first that was.
+    """
+    given = given_version(call)
+    if given == row.version or (given is None and not call.etags()):
+        return
+    saved = version_row(connection, row.id, given or 0)
+    before: Mapping[str, str] = {}
+    if saved is not None and saved.base == row.base:
+        before = applied(held, overlay_of(connection, saved.overlay))
+    sides = {f"{part.section}/{part.name}": part for part in parts}
+    base = {n: t for n, p in sides.items() if (t := _text(before, p.section, p.name)) is not None}
+    theirs = {n: t for n, p in sides.items() if (t := _text(files, p.section, p.name)) is not None}
+    if before and base == theirs:
+        return
+    yours = {name: part.text for name, part in sides.items()}
+    raise stale(row, base=base, theirs=theirs, yours=yours, names=sorted(sides))
+
+
 def _to_edit(connection: sa.Connection, call: Call, id: int) -> sa.Row[Any]:
     row = find_change(connection, call, id)
     require_author(call, row)
@@ -199,7 +266,7 @@ def _save(call: Call, before: sa.Row[Any], branch: Branch, note: str) -> wire.Br
         version=row.version,
         ok=not branch.broken,
         findings=list(branch.findings[:_FINDINGS]),
-        counts=branch.difference.counts if branch.difference is not None else Counts(),
+        counts=branch.difference.counts,
         fallen=fallen,
         state=row.state,
         etag=etag_of(row),

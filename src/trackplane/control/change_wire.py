@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
+from trackplane.control.insight_wire import Impact
 from trackplane.control.wire import Cursor, Limit, Name, Note, Paging, Source, Wire, Word
 from trackplane.errors import Finding
 from trackplane.plan.changes import Compatibility, Counts, PartChange, PartKind
@@ -137,7 +138,7 @@ class BranchFiles(Wire):
     note: Note = ""
 
 
-class Part(Wire):
+class BranchPartPut(Wire):
     """One part of the plan by name: its YAML text as it stands under its name, null removes it.
 
     ``file`` is where a new part goes; left out, where others of its section are.
@@ -152,7 +153,7 @@ class Part(Wire):
 class BranchParts(Wire):
     """Changed parts; all of them are taken or none."""
 
-    parts: Annotated[list[Part], Meta(min_length=1, max_length=10_000)]
+    parts: Annotated[list[BranchPartPut], Meta(min_length=1, max_length=10_000)]
     note: Note = ""
 
 
@@ -187,7 +188,7 @@ class BranchQuery(Wire):
     all: bool = False
 
 
-class PartQuery(Wire):
+class ChangePartQuery(Wire):
     """A part of a branch by section and name."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -439,3 +440,20 @@ class ChangeHistory(Wire):
 
     items: list[HistoryEntry]
     next: str | None
+
+
+class ImpactAsked(Wire):
+    """How much real traffic to replay: of so many hours, so many events at most."""
+
+    hours: Annotated[int, Meta(ge=1, le=2_160)] = 24
+    events: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
+
+
+class ChangeImpact(Wire):
+    """The last impact: of a version of the branch, over a revision; ``fresh``: both are the last."""
+
+    change: int
+    version: int
+    revision: int
+    fresh: bool
+    impact: Impact

@@ -151,7 +151,7 @@ def save_branch(
         version=version,
         base=base,
         broken=branch.broken,
-        counts=msgspec.to_builtins(branch.difference.counts if branch.difference else Counts()),
+        counts=msgspec.to_builtins(branch.difference.counts),
     )
     return settle(change, row), fallen
 
