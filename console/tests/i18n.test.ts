@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { compileMessage } from "@lingui/message-utils/compileMessage";
 import { describe, expect, it } from "vitest";
 import { CATALOGUES, type MessageId } from "../src/i18n";
 
@@ -13,6 +14,10 @@ const sources = (folder: string): string[] =>
 describe("the message catalogues", () => {
   it("have the same keys in every language", () => {
     expect(Object.keys(zh).sort()).toEqual(Object.keys(en).sort());
+  });
+
+  it("can be compiled, every message", () => {
+    for (const catalogue of [en, zh]) for (const text of Object.values(catalogue)) expect(() => compileMessage(text), text).not.toThrow();
   });
 
   it("have no empty message", () => {

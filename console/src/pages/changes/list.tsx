@@ -13,7 +13,7 @@ import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/st
 import { ago, count, moment } from "../../format";
 import { useText } from "../../i18n";
 import { Pages } from "../../components/pages";
-import { VIEWS, type View } from "./addresses";
+import { VIEWS } from "./addresses";
 import { BulkApproval } from "./bulk";
 import { NewChange } from "./new";
 import { ChangeSize, ChangeStateBadge, Deadline } from "./parts";
