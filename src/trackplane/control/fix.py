@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from trackplane.admission.admit import Admitter, Policy, Validator
+from trackplane.admission.admit import Admitter, Policy, Validator, end_of
 from trackplane.admission.record import Limits, RecordError
 from trackplane.admission.round import Round
 from trackplane.admission.wires import native
@@ -20,11 +20,11 @@ from trackplane.discovery import AppSettings, Snapshot
 from trackplane.engine.engine import Engine
 from trackplane.engine.outputs import CANARY
 from trackplane.engine.ruleset import Ruleset
+from trackplane.engine.validation import compile_validation
 from trackplane.errors import Finding, InputError
 from trackplane.event import NAMESPACES, Grade, event_time
 from trackplane.frame import Frame, FrameBuilder
 from trackplane.plan.model import EventSpec
-from trackplane.plan.validate import compile_validator
 from trackplane.rules import ir
 from trackplane.rules.library.environment import Environment
 
@@ -197,8 +197,10 @@ class _Planned:
 
     def __init__(self, body: bytes) -> None:
         spec = msgspec.json.decode(body, type=EventSpec)
+        self.removed = spec.removed
         self.grade: Grade = spec.grade
-        self.validate: Validator = compile_validator(spec)
+        self.ends: int = end_of(spec.expires)
+        self.validate: Validator = compile_validation(spec)
 
 
 class _PlannedEvents(Mapping[str, _Planned]):
@@ -214,7 +216,7 @@ class _PlannedEvents(Mapping[str, _Planned]):
             resource = self._snapshot.get("event", f"{self._app}/{event}")
             self._known[event] = _Planned(resource.body) if resource is not None else None
         found = self._known[event]
-        if found is None:
+        if found is None or found.removed:
             raise KeyError(event)
         return found
 
