@@ -182,3 +182,10 @@ def test_what_the_glossary_relates_are_concepts_of_it() -> None:
     related = {concept for pair in (*held._opposite, *held._near) for concept in pair}
     assert related <= held.concepts.keys()
     assert len(held.concepts) > 500
+
+
+def test_what_says_several_things_is_the_same_in_any_order() -> None:
+    assert set(analyse("basket_add").keys) == set(analyse("加购").keys) == {"add", "cart"}
+    expansions = glossary().expansions
+    assert {part for parts in expansions.values() for part in parts} <= glossary().concepts.keys()
+    assert expansions.keys() <= glossary().concepts.keys()

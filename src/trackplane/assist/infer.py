@@ -288,7 +288,7 @@ def _string(
             _leave_out(made, texts, held)
         if held.name == "timestamp":
             return {"type": ("timestamp",)}
-        if held.pattern is not None and (enum := _enum(evidence, texts, keys)) is None:
+        if held.pattern is not None:
             return {"type": ("string",), "pattern": held.pattern}
         if held.pattern is None and held.name not in {"number", "version", "language"}:
             return {"type": ("string",)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -106,9 +107,18 @@ class Names:
             word, known.keys(), scorer=OSA.distance, score_cutoff=most, limit=5
         ):
             yield other
-        for concept in glossary().concepts:
-            if concept[0] == word[0] and OSA.distance(word, concept, score_cutoff=1) == 1:
+        held = glossary()
+        for other, _, _ in process.extract(
+            word, _glossary_words(), scorer=OSA.distance, score_cutoff=most, limit=5
+        ):
+            concept = held.concept_of(other)
+            if other[0] == word[0] and concept is not None:
                 yield concept
+
+
+@cache
+def _glossary_words() -> tuple[str, ...]:
+    return tuple(word for word in glossary().words if len(word) >= _LEAST_TYPO)
 
 
 def _keys_kept(text: str) -> Iterable[str]:

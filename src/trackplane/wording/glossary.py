@@ -34,6 +34,8 @@ class Glossary:
         self._opposite: set[frozenset[str]] = set()
         self._near: dict[frozenset[str], float] = {}
         self.fillers: frozenset[str] = frozenset()
+        self.turning: frozenset[str] = frozenset()
+        self.expansions: dict[str, tuple[str, ...]] = {}  # concept -> what it says together
         for number, raw in enumerate(lines, 1):
             line = raw.strip()
             if line and not line.startswith("#"):
@@ -47,16 +49,21 @@ class Glossary:
         elif kind == "~":
             first, second, how = rest.split()
             self._near[frozenset((first, second))] = float(how)
+        elif kind == "=":
+            concept, *parts = rest.split()
+            self.expansions[concept] = tuple(parts)
+        elif kind == "!":
+            self.turning |= frozenset(rest.split())
         elif kind == "-":
             self.fillers |= frozenset(rest.split())
         else:
-            parts = [
+            columns = [
                 tuple(word.strip() for word in part.split(",") if word.strip())
                 for part in line.split("|")
             ]
-            if not 2 <= len(parts) <= 3 or not parts[0]:
+            if not 2 <= len(columns) <= 3 or not columns[0]:
                 raise ValueError(f"line {number} of the glossary cannot be read: {line}")
-            english, chinese, short = (*parts, ())[:3]
+            english, chinese, short = (*columns, ())[:3]
             name = _SPACES.sub("_", english[0])
             if name in self.concepts:
                 raise ValueError(f"line {number} of the glossary repeats {name}")

@@ -20,7 +20,7 @@ from trackplane.wording.terms import Name, Term, analyse
 
 Why = Literal[
     "same", "same_words", "inflection", "abbreviation", "translation", "pinyin", "initials",
-    "synonym", "near", "typo", "joined", "order", "opposite", "number",
+    "synonym", "near", "typo", "order", "opposite", "turned", "number",
 ]  # fmt: skip
 _TEXTS: Final[dict[Why, tuple[str, str]]] = {
     "same": ("{a} is the same name", "{a} 名称相同"),
@@ -33,9 +33,9 @@ _TEXTS: Final[dict[Why, tuple[str, str]]] = {
     "synonym": ("{a} and {b} mean the same", "{a} 与 {b} 同义"),
     "near": ("{a} and {b} are close in meaning", "{a} 与 {b} 意思相近"),
     "typo": ("{a} and {b} differ by a letter", "{a} 与 {b} 只差一个字母"),
-    "joined": ("{a} is {b} without a gap", "{a} 是连写的 {b}"),
     "order": ("the same words in another order", "词相同，顺序不同"),
     "opposite": ("but {a} and {b} are opposites", "但 {a} 与 {b} 相反"),
+    "turned": ("but only one says {a}", "但只有一方含有 {a}"),
     "number": ("but the numbers differ: {a} and {b}", "但数字不同：{a} 与 {b}"),
 }
 _TYPO: Final = 0.85
@@ -88,7 +88,7 @@ def compare(a: Name, b: Name, weigh: Weigh | None = None) -> Likeness:
     total = sum(weight(term.key) for term in a.terms) + sum(weight(term.key) for term in b.terms)
     matched = sum(how * (weight(a.terms[i].key) + weight(b.terms[j].key)) for how, i, j, _ in pairs)
     score = matched / total if total else 0.0
-    reasons = [why for *_, why in sorted(pairs, key=lambda pair: pair[1])]
+    reasons = list(dict.fromkeys(why for *_, why in sorted(pairs, key=lambda pair: pair[1])))
     by_initials = _by_initials(a, b)
     if by_initials is not None and score < 0.8:
         score, reasons = 0.8, [by_initials]
@@ -183,9 +183,12 @@ def _match(one: Term, other: Term) -> tuple[float, Reason]:
         return how, Reason("near", a, b)
     if not (one.key.isascii() and other.key.isascii()):
         return nothing
+    for first, second in ((one.key, other.key), (a, b)):
+        if first.isascii() and second.isascii():
+            short, long = sorted((first, second), key=lambda key: (len(key), key))
+            if _is_typo(short, long):
+                return _TYPO, Reason("typo", a, b)
     short, long = sorted((one.key, other.key), key=lambda key: (len(key), key))
-    if _is_typo(short, long):
-        return _TYPO, Reason("typo", a, b)
     if _is_short_for(short, long):
         shorter = a if len(a) <= len(b) else b
         return 0.8, Reason("abbreviation", shorter, b if shorter == a else a)
@@ -234,6 +237,10 @@ def _against(a: Name, b: Name, used_a: set[int], used_b: set[int], held: Glossar
         for j, other in enumerate(b.terms):
             if i not in used_a and j not in used_b and held.opposite(one.key, other.key):
                 return Reason("opposite", one.written, other.written)
+    for terms, used in ((a.terms, used_a), (b.terms, used_b)):
+        for i, term in enumerate(terms):
+            if i not in used and term.key in held.turning:
+                return Reason("turned", term.written)
     if a.numbers != b.numbers and a.numbers and b.numbers:
         return Reason("number", " ".join(a.numbers), " ".join(b.numbers))
     return None

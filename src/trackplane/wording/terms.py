@@ -56,7 +56,7 @@ def analyse(text: str) -> Name:
     held = glossary()
     parts = tokens(text)
     words = [part for part in parts if not part.isdigit()]
-    terms = tuple(_terms(words, held))
+    terms = tuple(part for term in _terms(words, held) for part in _expanded(term, held))
     meaning = tuple(term for term in terms if term.key not in held.fillers) or terms
     chinese = has_chinese(text)
     return Name(
@@ -66,6 +66,16 @@ def analyse(text: str) -> Name:
         initials=initials(text) if chinese else "",
         numbers=tuple(part.lstrip("0") or "0" for part in parts if part.isdigit()),
     )
+
+
+def _expanded(term: Term, held: Glossary) -> Iterator[Term]:
+    """Yield a term, or what it says together: ``add_to_cart`` is ``add`` and ``cart``."""
+    parts = held.expansions.get(term.key)
+    if parts is None:
+        yield term
+    else:
+        for part in parts:
+            yield Term(part, term.written, term.by, known=True)
 
 
 def _terms(words: Sequence[str], held: Glossary) -> Iterator[Term]:
