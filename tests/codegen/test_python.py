@@ -75,8 +75,8 @@ events:
   2fast: {what: {2x: integer, "-": string}}
   class: {what: {self: string, common: string}}
   a-b: {what: {x: string}}
-  a_b: {what: {x: string}}
-  a.b: {}
+  c_d: {what: {x: string}}
+  e.f: {}
   _send: {}
   __init__: {}
   _common: {}

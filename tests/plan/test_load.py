@@ -105,7 +105,7 @@ metrics:
         ("unknown_type", 8, 11),
         ("constraint", 9, 26),
         ("pattern", 10, 46),
-        ("unknown_group", 11, 5),
+        ("unknown_group", 11, 14),
         ("date", 12, 5),
         ("unknown_event", 14, 7),
     ]
@@ -115,7 +115,7 @@ metrics:
     ("text", "codes"),
     [
         ("events: {a: {what: {x: {type: t}}}}\ntypes: {t: {type: u}, u: {type: array, items: t}}", {"recursive_type"}),
-        ("events: {a: {what: {x: {type: [money, string]}}}}\ntypes: {money: {type: number}}", {"unknown_type"}),
+        ("events: {a: {what: {x: {type: [money, number]}}}}\ntypes: {money: {type: number}}", {"union"}),
         ("types: {string: {type: integer}}", {"name"}),
         ("groups: {g: {what: {x: string}}, h: {what: {x: integer}}}\nevents: {a: {groups: [g, h]}}", {"groups_disagree"}),
         ("use: [commerce@3]", {"library"}),
@@ -170,12 +170,13 @@ def test_a_fault_in_a_group_or_type_is_reported_where_it_stands_only():
     ("text", "line", "column"),
     [
         ("format: 1\nevents: [", 2, 9),
-        ("format: 1\nevents:\n  a: 1\n  a: 2\n", 4, 3),
+        ("format: 1\napp: shop\nevents:\n  a: {}\n  a: {}\n", 5, 3),
+        ("format: 1\nformat: 1\n", 2, 1),
         ("a: b: c", 1, 5),
         ("- a list", 1, 1),
         ("", 1, 1),
         ('a: "\\ud800"', 1, 4),
-        ("a: \ud800", None, None),
+        ("a: \ud800", 1, 4),
     ],
 )
 def test_what_is_not_yaml_is_told_with_line_and_column(text, line, column):

@@ -1,21 +1,23 @@
 """An event's specification as JSON Schema 2020-12, exactly as strict as its validator.
 
 A merged event is valid under it if and only if the validator finds no violation of severity error.
-Variants become one ``if``/``then`` for each combination of them.
+Each property that variants change becomes a way through its forms, one variant a step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from trackplane.event import BUILT_IN, NAMESPACES
 from trackplane.plan.model import Applies, EventSpec, Property
 from trackplane.plan.patterns import to_ecma
 from trackplane.plan.properties import (
     built_in_property,
+    forms_of,
     timestamp_pattern,
-    variant_properties,
+    touched,
 )
 from trackplane.plan.versions import range_patterns
 
@@ -27,26 +29,65 @@ _INT64: Final = {"type": "integer", "minimum": -(1 << 63), "maximum": (1 << 63) 
 def to_json_schema(spec: EventSpec) -> Schema:
     """Return the schema of a merged event."""
     schema: Schema = {"$schema": DIALECT, "title": spec.event, "type": "object"}
-    if not spec.variants:
-        return schema | _namespaces(spec, 0)
-    conditions = [_condition(variant.applies, spec.app) for variant in spec.variants]
+    varying = touched(spec)
+    schema |= _namespaces(spec, varying)
+    if not varying:
+        return schema
+    definitions: Schema = {}
+    for number, variant in enumerate(spec.variants):
+        definitions[f"variant-{number}"] = _condition(variant.applies, spec.app)
     schema["allOf"] = [
-        {
-            "if": {
-                "allOf": [
-                    condition if mask >> index & 1 else {"not": condition}
-                    for index, condition in enumerate(conditions)
-                ]
-            },
-            "then": _namespaces(spec, mask),
-        }
-        for mask in range(1 << len(conditions))
+        _varying(spec, namespace, name, by, definitions)
+        for (namespace, name), by in varying.items()
     ]
-    return schema
+    return schema | {"$defs": definitions}
 
 
-def _namespaces(spec: EventSpec, mask: int) -> Schema:
-    planned = variant_properties(spec, mask)
+def _varying(
+    spec: EventSpec, namespace: str, name: str, by: list[int], definitions: Schema
+) -> Schema:
+    """Return a property that variants change, as a way through its forms, one variant a step.
+
+    Equal forms of a step are one definition, so the schema grows with the forms there are and not
+    with the combinations of variants.
+    """
+    steps = forms_of(spec, namespace, name)
+    prefix = f"{namespace}.{name}"
+    for step, forms in enumerate(steps):
+        for number, form in enumerate(forms):
+            key = f"{prefix}/{step}/{number}"
+            if step == len(by):
+                definitions[key] = _leaf(namespace, name, form.shape)
+            elif form.without == form.applied:
+                definitions[key] = _reference(f"{prefix}/{step + 1}/{form.applied}")
+            else:
+                definitions[key] = {
+                    "if": _reference(f"variant-{by[step]}"),
+                    "then": _reference(f"{prefix}/{step + 1}/{form.applied}"),
+                    "else": _reference(f"{prefix}/{step + 1}/{form.without}"),
+                }
+    return _reference(f"{prefix}/0/0")
+
+
+def _reference(key: str) -> Schema:
+    escaped = key.replace("~", "~0").replace("/", "~1")
+    return {"$ref": f"#/$defs/{quote(escaped, safe='~$')}"}
+
+
+def _leaf(namespace: str, name: str, shape: Property | None) -> Schema:
+    if shape is None:
+        shape = built_in_property(f"{namespace}.{name}")
+    if shape is None:
+        return {}
+    inner: Schema = {"properties": {name: property_schema(shape)}}
+    if not shape.required:
+        return {"properties": {namespace: inner}}
+    return {
+        "properties": {namespace: inner | {"required": [name]}}, "required": [namespace],
+    }  # fmt: skip
+
+
+def _namespaces(spec: EventSpec, varying: Collection[tuple[str, str]]) -> Schema:
     properties: Schema = {}
     required = []
     for namespace in NAMESPACES:
@@ -57,8 +98,9 @@ def _namespaces(spec: EventSpec, mask: int) -> Schema:
             and path not in {"when.server", "when.at"}
             and (shape := built_in_property(path)) is not None
         }
-        members |= planned.get(namespace, {})
-        properties[namespace] = _members(members)
+        members |= spec.properties.get(namespace, {})
+        fixed = {n: shape for n, shape in members.items() if (namespace, n) not in varying}
+        properties[namespace] = _members(fixed)
         if properties[namespace].get("required"):
             required.append(namespace)
     return {"properties": properties} | ({"required": required} if required else {})

@@ -2,7 +2,8 @@
 
 ``EventSpec`` is what travels: one event with named types and groups expanded and variants kept in
 order, self-contained, serialisable as JSON. Validators, JSON Schema, the rule checker, typed views
-and generated code are all made from it.
+and generated code are all made from it. Its parts are left out of cyclic garbage collection
+(``gc=False``): they are frozen trees, and a large plan has millions of them.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ Scalar = str | int | float | bool | None
 Text = str | dict[str, str]  # a text, or one per language
 
 
-class Deprecation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Deprecation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What replaces a deprecated thing, and until when it is still taken (ISO date)."""
 
     replaced_by: str | None = None
     until: str | None = None
 
 
-class Property(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Property(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A property, fully expanded: types in ``type`` are a union; several are alternatives.
 
     ``min``/``max`` are inclusive and bound numbers and integers; lengths count
@@ -70,7 +71,7 @@ class Property(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 Properties = dict[str, dict[str, Property]]  # namespace -> property name -> property
 
 
-class Applies(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Applies(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """When a variant applies: all of its conditions hold.
 
     ``platform`` and ``app`` list accepted values; ``app_version`` is a range such as ``<9.2`` or
@@ -83,7 +84,7 @@ class Applies(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     equals: dict[str, tuple[Scalar, ...]] = {}
 
 
-class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A change to an event's properties under a condition.
 
     ``patch`` is an RFC 7396 merge patch over the event's ``{namespace: {property: …}}`` as JSON,
@@ -94,7 +95,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     patch: dict[str, dict[str, object]]
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A condition over several properties of an event, as a rule expression.
 
     An event breaks it if ``that`` is FALSE or fails; TRUE and NULL keep it. ``rules`` compiles it.
@@ -106,7 +107,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     severity: Literal["error", "warning"] = "error"
 
 
-class EventSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EventSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One planned event, self-contained."""
 
     app: str

@@ -1,31 +1,36 @@
-"""Properties as written: named types expanded, constraints checked, findings collected by path."""
+"""Properties as written: named types expanded, constraints checked, findings collected by path.
+
+Most properties are plain, and most of a large plan's are written many times. ``ShapeReader.known``
+reads those fast and once; what it cannot vouch for goes through ``expand`` and ``shape``, which say
+what is wrong and where.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
+import marshal
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from trackplane.errors import Finding, Severity, did_you_mean
-from trackplane.event import NAMESPACES
+from trackplane.errors import did_you_mean
+from trackplane.plan.languages import language_fault
 from trackplane.plan.model import (
+    PII_CLASSES,
+    PURPOSES,
     TYPE_NAMES,
-    Applies,
     Deprecation,
     Property,
-    Text,
 )
-from trackplane.plan.names import fault_of, look_alikes
+from trackplane.plan.names import collisions, fault_of, look_alikes
 from trackplane.plan.patterns import compile_pattern, foreign_part
 from trackplane.plan.properties import merge_patch
-from trackplane.plan.versions import parse_range
+from trackplane.plan.report import Path, Report, is_date
+from trackplane.plan.unions import union_of
+from trackplane.plan.vocabularies import pii_hint, purpose_hint
 
-Path = tuple[str | int, ...]
-
-_PROPERTY_KEYS: Final = (
+PROPERTY_KEYS: Final = (
     "type", "required", "nullable", "enum", "min", "max", "min_length", "max_length", "pattern",
     "items", "values", "properties", "additional", "title", "description", "pii", "purpose",
     "deprecated",
@@ -42,264 +47,349 @@ _FITS: Final[Mapping[str, frozenset[str]]] = {
     "properties": frozenset({"object"}),
     "additional": frozenset({"object"}),
 }
+# What the fast reader takes beside a type; deprecations it leaves to the other.
+_QUICK: Final[Mapping[str, frozenset[str]]] = {
+    kind: frozenset(
+        key
+        for key in PROPERTY_KEYS
+        if key != "deprecated"
+        and kind in _FITS.get(key, TYPE_NAMES)
+        and (key != "enum" or kind in {"string", "integer"})
+    )
+    for kind in TYPE_NAMES
+}
+_TUPLES: Final = {kind: (kind,) for kind in TYPE_NAMES}
 _MAX_DEPTH: Final = 16
+MAX_PARTS: Final = 10_000  # of one property or type, so that no nest of types fills the memory
+_REMEMBERED: Final = 200_000
+_INT64: Final = 1 << 63
 
 
-class Report:
-    """Findings by path; lines and columns are found later, once, if there is anything."""
+class Known(NamedTuple):
+    """A property in order: what it is, which named types it uses, how many parts it has."""
 
-    def __init__(self) -> None:
-        self.entries: list[tuple[Path, Finding]] = []
-        self._seen: set[tuple[Path, str, str]] = set()
-
-    def add(
-        self,
-        code: str,
-        message: str,
-        path: Path,
-        *,
-        hint: str | None = None,
-        severity: Severity = "error",
-    ) -> None:
-        """Add a finding."""
-        if (path, code, message) in self._seen:
-            return
-        self._seen.add((path, code, message))
-        pointer = "".join(f"/{_escape(str(part))}" for part in path) or None
-        finding = Finding(code=code, message=message, hint=hint, pointer=pointer, severity=severity)
-        self.entries.append((path, finding))
-
-    def keys(
-        self, raw: Mapping[Any, Any], known: Sequence[str], path: Path, *, elsewhere: str = ""
-    ) -> None:
-        """Report keys that are not known, each with the nearest one."""
-        for key in raw:
-            if key not in known:
-                self.add(
-                    "unknown_key",
-                    f"unknown key {key!r}",
-                    (*path, str(key)),
-                    hint=did_you_mean(str(key), known) or elsewhere or None,
-                )
-
-    def text(self, raw: Mapping[Any, Any], key: str, path: Path) -> str | None:
-        """Return a text or None; report anything else."""
-        value = raw.get(key)
-        if value is not None and not isinstance(value, str):
-            self.add("shape", f"`{key}` is a text", (*path, key))
-            return None
-        return value
-
-    def words(self, raw: Mapping[Any, Any], key: str, path: Path) -> Text | None:
-        """Return a text or one for each language."""
-        value = raw.get(key)
-        if value is None or isinstance(value, str):
-            return value
-        if isinstance(value, dict) and all(
-            isinstance(k, str) and isinstance(v, str) for k, v in value.items()
-        ):
-            return value
-        self.add("shape", f"`{key}` is a text, or one for each language", (*path, key))
-        return None
-
-    def texts(self, raw: Mapping[Any, Any], key: str, path: Path) -> list[str]:
-        """Return a list of texts."""
-        value = raw.get(key)
-        if value is None:
-            return []
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return value
-        self.add("shape", f"`{key}` is a list of texts", (*path, key))
-        return []
-
-
-def normal(value: Any) -> Any:
-    """Return a YAML value as JSON has it: dates as text."""
-    if isinstance(value, dt.date | dt.datetime):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {normal(key): normal(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [normal(inner) for inner in value]
-    return value
-
-
-def is_date(value: Any) -> bool:
-    """Say whether a value is an ISO date such as 2027-06-30, as text or as YAML reads it."""
-    text = value.isoformat() if type(value) is dt.date else value
-    try:
-        return isinstance(text, str) and dt.date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+    shape: Property
+    uses: tuple[str, ...]
+    parts: int
 
 
 class ShapeReader:
     """Reads properties of one plan, whose named types it knows."""
 
-    def __init__(self, report: Report, types: Any) -> None:
-        self._report = report
+    def __init__(self, report: Report, types: Mapping[str, Any]) -> None:
+        self.report = report
+        self._types = types
+        self._expanded: dict[str, Any] = {}
         self._broken: set[str] = set()
-        if types is not None and not isinstance(types, dict):
-            report.add("shape", "`types` is a mapping", ("types",))
-        self._types: dict[str, Any] = (
-            {str(k): v for k, v in types.items()} if isinstance(types, dict) else {}
-        )
+        self._names: dict[str, str] = {}
+        self._remembered: dict[object, Known] = {}
 
-    def check_types(self) -> None:
-        """Check each named type once, used or not."""
+    def reporting(self, report: Report) -> ShapeReader:
+        """Return a reader of the same types that reports elsewhere and knows what this one knows."""
+        other = ShapeReader(report, self._types)
+        other._expanded, other._broken = self._expanded, self._broken
+        other._names, other._remembered = self._names, self._remembered
+        return other
+
+    # -- types
+
+    def read_types(self) -> dict[str, Property]:
+        """Check each named type once, used or not, and return what they are."""
+        properties = {}
         for name in self._types:
             path: Path = ("types", name)
             if name in TYPE_NAMES:
-                self._report.add("name", f"{name!r} is a type of its own already", path)
+                self.report.add("name", f"{name!r} is a type of its own already", path)
                 continue
-            before = len(self._report.entries)
-            self.shape(self.expand(self._types[name], path, above=(name,)), path)
-            if len(self._report.entries) > before:
+            before = len(self.report.entries)
+            self.name(name, ("types",), dotted=True)
+            expanded = self.type_tree(name, path, above=(), used=set())
+            shape = self.shape(expanded, path)
+            if len(self.report.entries) > before:
                 self._broken.add(name)  # reported here, not again at each use
+            else:
+                properties[name] = shape
+        return properties
 
-    def name(self, name: Any, path: Path, *, dotted: bool | None = None) -> str:
+    def type_tree(self, name: str, path: Path, *, above: tuple[str, ...], used: set[str]) -> Any:
+        """Return what a named type is, types in it expanded, as plain JSON."""
+        if name in above:
+            chain = " > ".join((*above[above.index(name) :], name))
+            self.report.add(
+                "recursive_type", f"type {name!r} contains itself: {chain}", path,
+                hint="use `type: json` for a part that nests without end",
+            )  # fmt: skip
+            return {"type": "json"}
+        found = self._expanded.get(name)
+        if found is None:
+            before = len(self.report.entries)
+            found = self.expand(
+                self._types[name], ("types", name), used=set(), above=(*above, name)
+            )
+            if parts_of(found) > MAX_PARTS:
+                self.report.add(
+                    "too_large", f"type {name!r} has more than {MAX_PARTS:,} parts",
+                    ("types", name), hint="use `type: json` for the inner parts",
+                )  # fmt: skip
+                found = {"type": "json"}
+            if len(self.report.entries) > before:
+                self._broken.add(name)
+            self._expanded[name] = found
+        used.add(name)
+        return found
+
+    def tree_of(self, name: str) -> Any:
+        """Return a type's expanded tree, or None; two readers' trees tell whether it changed."""
+        return None if name in self._broken else self._expanded.get(name)
+
+    # -- names
+
+    def name(self, name: Any, path: Path, *, dotted: bool = False) -> str:
         """Return a name as text, reporting what is wrong with it."""
-        if dotted is None:
-            dotted = len(path) == 1
+        if type(name) is str and not dotted:
+            known = self._names.get(name)  # one text for all that are equal
+            if known is not None:
+                return known
         fault = fault_of(name, dotted=dotted)
         if fault is not None:
-            self._report.add("name", fault[0], (*path, str(name)), hint=fault[1])
+            self.report.add("name", fault[0], (*path, str(name)), hint=fault[1])
+        elif not dotted:
+            self._names[name] = name
         return str(name)
 
-    def look_alikes(self, names: Iterable[str], path: Path) -> None:
-        """Report names of one object that people would mix up."""
+    def clean_name(self, name: Any) -> str | None:
+        """Return a property's name that is known to be right as the one text of all its equals."""
+        return self._names.get(name) if type(name) is str else None
+
+    def alike(self, names: Iterable[str], path: Path) -> None:
+        """Report names of one object that people, code or SQL would mix up."""
+        names = list(names)
         for name, other in look_alikes(names):
-            self._report.add(
+            self.report.add(
                 "look_alike", f"{name!r} looks like {other!r}", (*path, name),
                 hint="names that people cannot tell apart get mixed up: use another",
             )  # fmt: skip
+        for name, other in collisions(names):
+            self.report.add(
+                "collision", f"{name!r} and {other!r} are one name in generated code and SQL",
+                (*path, name), hint="use another name, or only one of them",
+            )  # fmt: skip
 
-    def expand(self, raw: Any, path: Path, *, above: tuple[str, ...] = ()) -> Any:
-        """Return a property, or a change of one, with named types expanded, as plain JSON."""
+    # -- the fast way
+
+    def known(self, raw: Any) -> Known | None:
+        """Return a property that is in order, or None: then read it by ``read``."""
+        if type(raw) is str:
+            key: object = raw
+        else:
+            try:
+                key = marshal.dumps(raw, 2)
+            except ValueError:
+                return None
+        found = self._remembered.get(key)
+        if found is None:
+            found = self._quick(raw) if type(raw) is dict else None
+            if found is None:
+                found = self._slow(raw)
+            if found is None:
+                return None
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = found
+        return found
+
+    def _slow(self, raw: Any) -> Known | None:
+        """Read a property the long way; None if anything is wrong with it."""
+        trial = self.reporting(Report())
+        used: set[str] = set()
+        tree = trial.expand(raw, (), used=used)
+        parts = parts_of(tree)
+        if trial.report.entries or parts > MAX_PARTS or not used.isdisjoint(self._broken):
+            return None
+        shape = trial.shape(tree, ())
+        return None if trial.report.entries else Known(shape, tuple(sorted(used)), parts)
+
+    def _quick(self, raw: dict[Any, Any]) -> Known | None:
+        kind = raw.get("type")
+        if type(kind) is not str:
+            return None
+        keys = _QUICK.get(kind)
+        if keys is None or not raw.keys() <= keys:
+            return None
+        fields = dict(raw)
+        fields["type"] = _TUPLES[kind]
+        if type(fields.get("purpose")) is str:
+            fields["purpose"] = (fields["purpose"],)
+        inner = {key: fields.pop(key) for key in ("items", "values", "properties") if key in fields}
+        try:
+            shape = msgspec.convert(fields, Property)
+        except msgspec.ValidationError:
+            return None
+        if not _quickly_fine(kind, raw, shape):
+            return None
+        return self._with_inner(shape, inner) if inner else Known(shape, (), 1)
+
+    def _with_inner(self, shape: Property, inner: dict[str, Any]) -> Known | None:
+        uses: tuple[str, ...] = ()
+        parts = 1
+        read: dict[str, Any] = {}
+        for key, raw in inner.items():
+            if key == "properties":
+                if type(raw) is not dict:
+                    return None
+                members = {}
+                for name, member in raw.items():
+                    found = self.known(member)
+                    if found is None or (name not in self._names and fault_of(name, dotted=False)):
+                        return None
+                    members[self._names.setdefault(name, name)] = found.shape
+                    uses += found.uses
+                    parts += found.parts
+                if any(look_alikes(members)) or any(collisions(members)):
+                    return None
+                read[key] = members
+            else:
+                found = self.known(raw)
+                if found is None:
+                    return None
+                read[key] = found.shape
+                uses += found.uses
+                parts += found.parts
+        if parts > MAX_PARTS or (uses and not self._broken.isdisjoint(uses)):
+            return None
+        whole = msgspec.structs.replace(shape, **read)
+        return Known(whole, tuple(sorted(set(uses))) if uses else (), parts)
+
+    # -- the long way
+
+    def expand(self, raw: Any, path: Path, *, used: set[str], above: tuple[str, ...] = ()) -> Any:
+        """Return a property, or a change of one, with named types expanded, as plain JSON.
+
+        ``used`` takes in the types it names.
+        """
         if isinstance(raw, str):
             raw = {"type": raw}
-        raw = normal(raw)
         if not isinstance(raw, dict):
             return raw
         if len(path) > 4 * _MAX_DEPTH:
-            self._report.add("depth", f"nested deeper than {_MAX_DEPTH}", path)
+            self.report.add("depth", f"nested deeper than {_MAX_DEPTH}", path)
             return {"type": "json"}
-        self._spell_out(raw)
+        raw = spelt_out(raw)
         for key in ("items", "values"):
-            if key in raw and raw[key] is not None:
-                raw[key] = self.expand(raw[key], (*path, key), above=above)
+            if raw.get(key) is not None:
+                raw[key] = self.expand(raw[key], (*path, key), used=used, above=above)
         if isinstance(raw.get("properties"), dict):
             raw["properties"] = {
-                self.name(name, (*path, "properties"), dotted=False): self.expand(
-                    inner, (*path, "properties", str(name)), above=above
+                self.name(name, (*path, "properties")): self.expand(
+                    inner, (*path, "properties", str(name)), used=used, above=above
                 )
                 for name, inner in raw["properties"].items()
             }
         kind = raw.get("type")
         if isinstance(kind, str) and kind not in TYPE_NAMES:
-            return self._named(kind, raw, path, above)
+            base = self._named(kind, path, used, above)
+            return merge_patch(base, {key: value for key, value in raw.items() if key != "type"})
+        if isinstance(kind, list) and any(type(k) is str and k not in TYPE_NAMES for k in kind):
+            return self._union(kind, raw, path, used, above)
         return raw
 
-    @staticmethod
-    def _spell_out(raw: dict[str, Any]) -> None:
-        """Replace the short forms: an enum with labels, true for deprecated, one purpose."""
-        enum = raw.get("enum")
-        if isinstance(enum, dict):  # value: label
-            raw["enum_labels"] = {str(value): label for value, label in enum.items()}
-            raw["enum"] = list(enum)
-        if isinstance(raw.get("deprecated"), bool):
-            raw["deprecated"] = {} if raw["deprecated"] else None
-        if isinstance(raw.get("purpose"), str):
-            raw["purpose"] = [raw["purpose"]]
+    def _union(
+        self, kinds: list[Any], raw: dict[str, Any], path: Path, used: set[str],
+        above: tuple[str, ...],
+    ) -> Any:  # fmt: skip
+        alternatives = [
+            (kind, {"type": kind} if kind in TYPE_NAMES else self._named(kind, path, used, above))
+            for kind in kinds
+            if type(kind) is str
+        ]
+        merged, fault = union_of(alternatives)
+        if fault is not None:
+            self.report.add("union", fault[0], (*path, "type"), hint=fault[1])
+        return merge_patch(merged, {key: value for key, value in raw.items() if key != "type"})
 
-    def _named(self, kind: str, raw: dict[str, Any], path: Path, above: tuple[str, ...]) -> Any:
-        rest = {key: value for key, value in raw.items() if key != "type"}
-        if kind in above:
-            self._report.add(
-                "recursive_type", f"type {kind!r} contains itself: {' > '.join((*above, kind))}", path,
-                hint="use `type: json` for a part that nests without end",
-            )  # fmt: skip
-            return {"type": "json"}
+    def _named(self, kind: str, path: Path, used: set[str], above: tuple[str, ...]) -> Any:
         if kind not in self._types:
-            self._report.add(
+            self.report.add(
                 "unknown_type", f"there is no type {kind!r}", (*path, "type"),
                 hint=did_you_mean(kind, [*self._types, *TYPE_NAMES]),
             )  # fmt: skip
             return {"type": "json"}
-        if kind in self._broken:
+        if kind in self._broken and kind not in above:
+            used.add(kind)
             return {"type": "json"}
-        base = self.expand(self._types[kind], ("types", kind), above=(*above, kind))
-        return merge_patch(base, rest)
+        return self.type_tree(kind, path, above=above, used=used)
 
     def shape(self, raw: Any, path: Path) -> Property:
         """Return one expanded property, reporting whatever is wrong with it."""
         fallback = Property(type=("json",))
         if not isinstance(raw, dict):
-            self._report.add("shape", "a property is a type name or a mapping with `type`", path)
+            self.report.add("shape", "a property is a type name or a mapping with `type`", path)
             return fallback
-        self._report.keys(raw, (*_PROPERTY_KEYS, "enum_labels"), path)
-        raw = {key: value for key, value in raw.items() if key in (*_PROPERTY_KEYS, "enum_labels")}
+        self.report.keys(raw, (*PROPERTY_KEYS, "enum_labels"), path)
+        raw = {key: value for key, value in raw.items() if key in (*PROPERTY_KEYS, "enum_labels")}
         kinds = raw.get("type")
         if kinds is None:
-            self._report.add("type", "a property needs a `type`", path)
+            self.report.add("type", "a property needs a `type`", path)
             return fallback
         kinds = [kinds] if isinstance(kinds, str) else kinds
-        if not isinstance(kinds, list) or not kinds or not all(isinstance(k, str) for k in kinds):
-            self._report.add("type", "`type` is a name or a list of names", (*path, "type"))
+        if (
+            not isinstance(kinds, list | tuple)
+            or not kinds
+            or not all(isinstance(k, str) for k in kinds)
+        ):
+            self.report.add("type", "`type` is a name or a list of names", (*path, "type"))
             return fallback
         for kind in kinds:
             if kind not in TYPE_NAMES:
-                self._report.add(
-                    "unknown_type", f"{kind!r} cannot stand in a union", (*path, "type"),
-                    hint=did_you_mean(kind, TYPE_NAMES) or "named types do not mix into unions",
+                self.report.add(
+                    "unknown_type", f"there is no type {kind!r}", (*path, "type"),
+                    hint=did_you_mean(kind, TYPE_NAMES),
                 )  # fmt: skip
                 return fallback
         raw["type"] = kinds
         self._fits(raw, kinds, path)
-        self._labels(raw, kinds, path)
-        self._inner(raw, path)
+        self._enum(raw, kinds, path)
+        self._words(raw, path)
+        inner = self._inner(raw, path)
         if isinstance(raw.get("deprecated"), dict):
             self.deprecation(raw["deprecated"], (*path, "deprecated"))
             raw["deprecated"] = {k: v for k, v in raw["deprecated"].items() if isinstance(v, str)}
         try:
-            return msgspec.convert(raw, Property)
+            return msgspec.structs.replace(msgspec.convert(raw, Property), **inner)
         except msgspec.ValidationError as error:
-            self._report.add("value", str(error), path)
+            self.report.add("value", _reworded(error), path)
             return fallback
 
-    def _fits(self, raw: dict[str, Any], kinds: list[str], path: Path) -> None:
+    def _fits(self, raw: dict[str, Any], kinds: Sequence[str], path: Path) -> None:
         for key, types in _FITS.items():
             if raw.get(key) is not None and not types & set(kinds):
-                self._report.add(
+                self.report.add(
                     "constraint", f"`{key}` does not go with {' | '.join(kinds)}", (*path, key)
                 )
         for low, high in (("min", "max"), ("min_length", "max_length")):
             small, large = raw.get(low), raw.get(high)
             numbers = isinstance(small, int | float) and isinstance(large, int | float)
             if numbers and small > large:  # type: ignore[operator]
-                self._report.add("constraint", f"`{low}` is above `{high}`", (*path, low))
+                self.report.add("constraint", f"`{low}` is above `{high}`", (*path, low))
         for key in ("min", "max"):
-            value = raw.get(key)
-            whole = type(value) is int and not -(1 << 63) <= value < 1 << 63
-            if whole or (isinstance(value, float) and not math.isfinite(value)):
-                self._report.add("constraint", f"`{key}` is not a finite number", (*path, key))
+            if raw.get(key) is not None and not _is_bound(raw[key]):
+                self.report.add("constraint", f"`{key}` is not a finite number", (*path, key))
                 raw[key] = None
         for key in ("min_length", "max_length"):
             value = raw.get(key)
             if isinstance(value, int) and value < 0:
-                self._report.add("constraint", f"`{key}` is below 0", (*path, key))
+                self.report.add("constraint", f"`{key}` is below 0", (*path, key))
         pattern = raw.get("pattern")
-        if isinstance(pattern, str):
+        if pattern is not None and not isinstance(pattern, str):
+            self.report.not_text(pattern, "`pattern`", (*path, "pattern"))
+            raw["pattern"] = None
+        elif pattern is not None:
             self._pattern(pattern, (*path, "pattern"))
 
     def _pattern(self, pattern: str, path: Path) -> None:
         foreign = foreign_part(pattern)
         if foreign is not None:
-            self._report.add(
+            self.report.add(
                 "pattern", f"{foreign!r} is not common to RE2 and ECMA-262", path,
                 hint="spell the characters out, for example [ \\t] or [A-Za-z]",
             )  # fmt: skip
@@ -307,92 +397,161 @@ class ShapeReader:
         try:
             compile_pattern(pattern)
         except ValueError as error:
-            self._report.add("pattern", f"not a regular expression: {error}", path)
+            self.report.add("pattern", f"not a regular expression: {error}", path)
 
-    def _labels(self, raw: dict[str, Any], kinds: list[str], path: Path) -> None:
+    def _enum(self, raw: dict[str, Any], kinds: Sequence[str], path: Path) -> None:
         enum = raw.get("enum")
         if enum is None:
             return
-        if not isinstance(enum, list) or not enum:
-            self._report.add(
+        if not isinstance(enum, list | tuple) or not enum:
+            self.report.add(
                 "enum", "`enum` is a list of values, or maps values to labels", (*path, "enum")
             )
             raw["enum"] = None
             return
         types = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
         allowed = tuple(types[kind] for kind in kinds if kind in types)
+        seen: list[Any] = []
         for value in enum:
             fits = any(isinstance(value, kind) for kind in allowed)  # type: ignore[arg-type]
             if isinstance(value, bool):
                 fits = "boolean" in kinds
             if not fits:
-                self._report.add(
+                self.report.add(
                     "enum", f"{value!r} is not of type {' | '.join(kinds)}", (*path, "enum"),
                     hint="quote it if it is a text" if "string" in kinds else None,
                 )  # fmt: skip
+            elif (type(value) is bool, value) in seen:
+                self.report.add("enum", f"{value!r} is there twice", (*path, "enum"))
+            seen.append((type(value) is bool, value))
+        labels = raw.get("enum_labels")
+        if isinstance(labels, dict):
+            for value in labels:
+                self.report.words(labels, value, (*path, "enum"))
 
-    def _inner(self, raw: dict[str, Any], path: Path) -> None:
+    def _words(self, raw: dict[str, Any], path: Path) -> None:
+        for key in ("title", "description"):
+            raw[key] = self.report.words(raw, key, path)
+        pii = raw.get("pii")
+        if pii is not None and pii not in PII_CLASSES:
+            self.report.add(
+                "pii", f"{pii!r} is no kind of personal data", (*path, "pii"),
+                hint=pii_hint(str(pii)),
+            )  # fmt: skip
+            raw["pii"] = None
+        purposes = raw.get("purpose")
+        for purpose in purposes if isinstance(purposes, list | tuple) else ():
+            if purpose not in PURPOSES:
+                self.report.add(
+                    "purpose", f"{purpose!r} is no purpose", (*path, "purpose"),
+                    hint=purpose_hint(str(purpose)),
+                )  # fmt: skip
+                raw["purpose"] = []
+
+    def _inner(self, raw: dict[str, Any], path: Path) -> dict[str, Any]:
+        inner: dict[str, Any] = {}
         for key in ("items", "values"):
             if raw.get(key) is not None:
-                raw[key] = msgspec.to_builtins(self.shape(raw[key], (*path, key)))
-        if raw.get("properties") is not None:
-            if not isinstance(raw["properties"], dict):
-                self._report.add(
-                    "shape", "`properties` maps names to properties", (*path, "properties")
-                )
-                raw["properties"] = None
-                return
-            self.look_alikes(raw["properties"], (*path, "properties"))
-            raw["properties"] = {
-                str(name): msgspec.to_builtins(self.shape(inner, (*path, "properties", str(name))))
-                for name, inner in raw["properties"].items()
-            }
+                inner[key] = self.shape(raw.pop(key), (*path, key))
+        members = raw.pop("properties", None)
+        if members is None:
+            return inner
+        if not isinstance(members, dict):
+            self.report.add("shape", "`properties` maps names to properties", (*path, "properties"))
+            return inner
+        self.alike(members, (*path, "properties"))
+        inner["properties"] = {
+            str(name): self.shape(member, (*path, "properties", str(name)))
+            for name, member in members.items()
+        }
+        return inner
 
     def deprecation(self, raw: dict[str, Any], path: Path) -> Deprecation | None:
         """Return what `deprecated: {…}` says."""
-        self._report.keys(raw, ("replaced_by", "until"), path)
+        self.report.keys(raw, ("replaced_by", "until"), path)
         until = raw.get("until")
         if until is not None and not is_date(until):
-            self._report.add("date", "`until` is a date such as 2027-06-30", (*path, "until"))
+            self.report.add("date", "`until` is a date such as 2027-06-30", (*path, "until"))
             return None
-        try:
-            known = {key: normal(raw[key]) for key in ("replaced_by", "until") if key in raw}
-            return msgspec.convert(known, Deprecation)
-        except msgspec.ValidationError as error:
-            self._report.add("value", str(error), path)
-            return None
+        return Deprecation(replaced_by=self.report.text(raw, "replaced_by", path), until=until)
 
-    def applies(
-        self, raw: Mapping[Any, Any], path: Path, known: Callable[[str], bool]
-    ) -> Applies | None:
-        """Return a variant's condition."""
-        equals: dict[str, tuple[Any, ...]] = {}
-        platform = app = version = None
-        for key, value in raw.items():
-            here = (*path, str(key))
-            values = tuple(value) if isinstance(value, list) else (value,)
-            if key in {"platform", "app"}:
-                if not all(isinstance(item, str) for item in values):
-                    self._report.add("applies", f"`{key}` is a text or a list of texts", here)
-                elif key == "platform":
-                    platform = values
-                else:
-                    app = values
-            elif key == "app_version":
-                try:
-                    parse_range(str(value))
-                    version = str(value)
-                except ValueError as error:
-                    self._report.add("applies", str(error), here)
-            elif str(key).partition(".")[0] in NAMESPACES and known(str(key)):
-                if all(isinstance(item, str | int | float | bool) for item in values):
-                    equals[str(key)] = values
-                else:
-                    self._report.add("applies", "a property is compared with plain values", here)
-            else:
-                self._report.add(
-                    "applies", f"{key!r} is not a planned property's path", here,
-                    hint=did_you_mean(str(key), ("platform", "app", "app_version"))
-                    or "platform, app, app_version, or a path such as what.total.currency",
-                )  # fmt: skip
-        return Applies(platform=platform, app=app, app_version=version, equals=equals)
+
+def spelt_out(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a property's own level without short forms.
+
+    An enum with labels becomes two keys, ``deprecated: true`` a mapping, one purpose a list.
+    """
+    raw = dict(raw)
+    enum = raw.get("enum")
+    if isinstance(enum, dict):  # value: label
+        raw["enum_labels"] = {
+            str(value): label for value, label in enum.items() if label is not None
+        }
+        raw["enum"] = list(enum)
+    if isinstance(raw.get("deprecated"), bool):
+        raw["deprecated"] = {} if raw["deprecated"] else None
+    if isinstance(raw.get("purpose"), str):
+        raw["purpose"] = [raw["purpose"]]
+    return raw
+
+
+def parts_of(tree: Any) -> int:
+    """Return how many properties an expanded tree has, itself included; shared parts count each time."""
+    sizes: dict[int, int] = {}
+
+    def count(node: Any) -> int:
+        if not isinstance(node, dict):
+            return 1
+        found = sizes.get(id(node))
+        if found is None:
+            found = 1 + sum(count(node[key]) for key in ("items", "values") if key in node)
+            members = node.get("properties")
+            if isinstance(members, dict):
+                found += sum(count(member) for member in members.values())
+            sizes[id(node)] = found
+        return found
+
+    return count(tree)
+
+
+def _quickly_fine(kind: str, raw: dict[Any, Any], shape: Property) -> bool:
+    """Say whether a property of one built-in type, whose fields fit, is surely right."""
+    low, high = shape.min, shape.max
+    if low is not None or high is not None:
+        if not all(_is_bound(bound) for bound in (low, high) if bound is not None):
+            return False
+        if low is not None and high is not None and low > high:
+            return False
+    shortest, longest = shape.min_length, shape.max_length
+    if (shortest or 0) < 0 or (longest is not None and longest < max(shortest or 0, 0)):
+        return False
+    if "enum" in raw:
+        wanted = str if kind == "string" else int
+        values = raw["enum"]
+        if type(values) is not list or not values or any(type(v) is not wanted for v in values):
+            return False
+        if len(set(values)) != len(values):
+            return False
+    if shape.pattern is not None:
+        try:
+            if foreign_part(shape.pattern) is not None:
+                return False
+            compile_pattern(shape.pattern)
+        except ValueError:
+            return False
+    for words in (shape.title, shape.description):
+        if type(words) is dict and any(language_fault(language) for language in words):
+            return False
+    return True
+
+
+def _is_bound(value: Any) -> bool:
+    if type(value) is int:
+        return -_INT64 <= value < _INT64
+    return type(value) is float and math.isfinite(value)
+
+
+def _reworded(error: msgspec.ValidationError) -> str:
+    """Return what msgspec says, the key in front: "`required`: Expected `bool`, got `str`"."""
+    text, _, at = str(error).partition(" - at `$.")
+    return f"`{at.rstrip('`')}`: {text}" if at else text

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from trackplane.errors import Finding
-from trackplane.plan.load import Loaded, read_plan
 from trackplane.plan.model import Library, Plan
-from trackplane.plan.source import Sources
-
-
-class Place(NamedTuple):
-    """Where a part of a plan stands: the file and its lines, from 1, the last included."""
-
-    file: str
-    first: int
-    last: int
+from trackplane.plan.reading import Step
+from trackplane.plan.report import Entry
+from trackplane.plan.source import Place
+from trackplane.plan.state import State
 
 
 class Workspace:
-    """A plan and the files it is made of. It never changes: ``change`` returns another."""
+    """A plan and the files it is made of. It never changes: ``change`` returns another.
 
-    def __init__(
-        self, files: Mapping[str, str], libraries: Mapping[str, Library], loaded: Loaded
-    ) -> None:
-        self.files: Mapping[str, str] = files
-        self.libraries: Mapping[str, Library] = libraries
-        self.plan: Plan = loaded.plan
-        self.changed: frozenset[str] = frozenset(loaded.plan.events)
-        self._warnings = loaded.warnings
+    Two workspaces share what is equal in them, so keeping some old ones costs little.
+    """
+
+    def __init__(self, state: State, plan: Plan) -> None:
+        self._state = state
+        self._warnings: tuple[Finding, ...] | None = None
+        self.plan: Plan = plan
+        self.libraries: Mapping[str, Library] = state.libraries
 
     @classmethod
     def load(
@@ -42,48 +35,59 @@ class Workspace:
         Raises:
             PlanError: with every finding of all files.
         """
-        known = dict(libraries or {})
-        return cls(dict(files), known, read_plan(files, known))
-
-    @property
-    def warnings(self) -> tuple[Finding, ...]:
-        """What is worth saying about the plan, with file, line and column."""
-        return self._warnings
+        step = Step(State(), files, libraries or {})
+        return cls(step.state, step.plan())
 
     def change(
-        self,
-        files: Mapping[str, str | None],
-        libraries: Mapping[str, Library] | None = None,
+        self, files: Mapping[str, str | None], libraries: Mapping[str, Library] | None = None
     ) -> Workspace:
         """Return the workspace with some files changed; None takes one away.
 
-        Its ``changed`` names the events whose specification differs from this one's, those that
-        are gone included. Without ``libraries`` they stay.
+        Without ``libraries`` they stay.
 
         Raises:
             PlanError: with every finding; this workspace stays as it is.
         """
-        merged = {path: text for path, text in self.files.items() if path not in files}
-        merged |= {path: text for path, text in files.items() if text is not None}
-        after = Workspace.load(merged, self.libraries if libraries is None else libraries)
-        before, events = self.plan.events, after.plan.events
-        after.changed = frozenset(
-            name for name in before.keys() | events.keys() if before.get(name) != events.get(name)
-        )
-        return after
+        step = Step(self._state, files, self.libraries if libraries is None else libraries)
+        return Workspace(step.state, step.plan())
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The texts by path."""
+        return {path: source.text for path, source in self._state.sources.items()}
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The events that are not as in the workspace this was made from, those gone included.
+
+        After ``load`` all.
+        """
+        return self._state.changed
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What is worth saying about the plan, with file, line and column."""
+        if self._warnings is None:
+            notes = [entry for entries in self._state.notes.values() for entry in entries]
+            self._warnings = tuple(self.placed([*notes, *self._state.warned]))
+        return self._warnings
 
     def place(self, section: str, name: str) -> Place | None:
         """Return where a part is written: a section's name (``events``) and its own."""
-        found = Sources(self.files).place(section, name)
-        return Place(*found) if found is not None else None
+        file = self._state.homes.get(section, {}).get(name)
+        return self._state.sources[file].place(section, name) if file is not None else None
 
     def text(self, section: str, name: str) -> str | None:
         """Return the lines a part is written in, as they stand in the file."""
-        place = self.place(section, name)
-        if place is None:
-            return None
-        lines = self.files[place.file].splitlines(keepends=True)
-        return "".join(lines[place.first - 1 : place.last])
+        file = self._state.homes.get(section, {}).get(name)
+        return self._state.sources[file].part(section, name) if file is not None else None
+
+    def placed(self, entries: list[Entry]) -> list[Finding]:
+        """Return findings by path with file, line and column, in the order of the files.
+
+        After the first thousands they have their entry's line only.
+        """
+        return self._state.placed(entries)
 
 
 __all__ = ["Place", "Workspace"]

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from trackplane.errors import Finding
 from trackplane.plan.model import Plan
-from trackplane.plan.shapes import Path
-from trackplane.plan.source import PlanError, Sources
+from trackplane.plan.report import Path, Report
+from trackplane.plan.state import placed_in
+from trackplane.plan.text import PlanError
 from trackplane.rules.checks import check_findings
 from trackplane.rules.metrics import metric_findings
 
@@ -23,12 +24,12 @@ def check_expressions(plan: Plan, files: Mapping[str, str], before: Plan | None 
     found = list(_findings(plan, before))
     if not found:
         return
-    sources = Sources(files)
+    report = Report()
     for path, finding in found:
         shown = f" in `{finding.input.splitlines()[0]}`" if finding.input else ""
         place = f" (column {finding.column}{shown})" if finding.column else ""
-        sources.report.add(finding.code, finding.message + place, path, hint=finding.hint)
-    findings = [each for each in sources.findings() if each.severity == "error"]
+        report.add(finding.code, finding.message + place, path, hint=finding.hint)
+    findings = [each for each in placed_in(files, report.entries) if each.severity == "error"]
     raise PlanError(f"{len(findings)} finding(s) in checks and metrics", findings=findings)
 
 
