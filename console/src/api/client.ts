@@ -16,14 +16,17 @@ export class ApiError extends Error {
   readonly findings: readonly Finding[];
   /** Both texts and their merge, where somebody else was faster. */
   readonly conflict: Schemas["Conflict"] | undefined;
+  /** Parts of a plan that both sides changed. */
+  readonly conflicts: readonly Schemas["PartConflict"][];
 
-  constructor(problem: { conflict?: Schemas["Conflict"] | null; status: number; detail?: string; title?: string; code?: string; hint?: string | null; findings?: readonly Finding[] }) {
+  constructor(problem: { conflicts?: readonly Schemas["PartConflict"][]; conflict?: Schemas["Conflict"] | null; status: number; detail?: string; title?: string; code?: string; hint?: string | null; findings?: readonly Finding[] }) {
     super(problem.detail || problem.title || `HTTP ${problem.status}`);
     this.status = problem.status;
     this.code = problem.code ?? "error";
     this.hint = problem.hint ?? undefined;
     this.findings = problem.findings ?? [];
     this.conflict = problem.conflict ?? undefined;
+    this.conflicts = problem.conflicts ?? [];
   }
 }
 

@@ -3,7 +3,7 @@ import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query"
 import { api, ApiError, data, type Schemas } from "./client";
 import { ask, type Page } from "./pending";
 import { sessionQuery } from "./queries";
-import type { Approved, BranchPart, BranchSaved, Change, ChangeAction, ChangeState, Comment, Compatibility, Impact, Me, MyEvents, Person, Requirement, Resolution, Team } from "./review";
+import type { Approved, Change, ChangeAction, ChangeState, Comment, Compatibility, Me, MyEvents, PartConflict, Person, Requirement, Resolution, Team } from "./review";
 
 // --- change requests
 
@@ -47,10 +47,10 @@ export const changeDiffQuery = (id: number, filter: ItemFilter, cursor = "", lim
     placeholderData: keepPreviousData,
   });
 
-export const partQuery = (id: number, section: string, name: string) =>
+export const partQuery = (id: number, section: Resolution["section"], name: string) =>
   queryOptions({
     queryKey: [...changeKey(id), "part", section, name],
-    queryFn: ({ signal }) => ask<BranchPart>("GET", `/changes/${id}/part`, { query: { section, name }, signal }),
+    queryFn: ({ signal }) => data(api.GET("/api/v1/changes/{id}/part", { params: { path: { id }, query: { section, name } }, signal })),
   });
 
 export const commentsQuery = (id: number) =>
@@ -93,7 +93,7 @@ export const impactQuery = (id: number) =>
   queryOptions({
     queryKey: [...changeKey(id), "impact"],
     queryFn: ({ signal }) =>
-      ask<Impact>("GET", `/changes/${id}/impact`, { signal }).catch((error: unknown) => {
+      data(api.GET("/api/v1/changes/{id}/impact", { params: { path: { id } }, signal })).catch((error: unknown) => {
         if (error instanceof ApiError && error.status === 404) return null;
         throw error;
       }),
@@ -112,14 +112,13 @@ const matched = (change: Change) => ({ ...path(change), header: { "If-Match": `"
 
 export const makeChange = (body: ChangeWords & { app: string }): Promise<Change> => data(api.POST("/api/v1/changes", { body }));
 export const patchChange = (change: Change, body: Partial<ChangeWords>): Promise<Change> => data(api.PATCH("/api/v1/changes/{id}", { params: matched(change), body }));
-export const putParts = (change: Change, parts: readonly Resolution[], note = ""): Promise<BranchSaved> => ask("PUT", `/changes/${change.id}/parts`, { body: { parts, note }, etag: change.etag });
-export const assess = (id: number): Promise<Impact> => ask("POST", `/changes/${id}/impact`, { body: {} });
+export const assess = (id: number): Promise<Schemas["ChangeImpact"]> => data(api.POST("/api/v1/changes/{id}/impact", { params: { path: { id } }, body: {} }));
 export const addComment = (id: number, body: { text: string; event: string; property: string; reply_to: number | null }): Promise<Comment> => data(api.POST("/api/v1/changes/{id}/comments", { params: { path: { id } }, body }));
 export const editComment = (id: number, n: number, body: { text?: string; resolved?: boolean }): Promise<Comment> => data(api.PATCH("/api/v1/changes/{id}/comments/{n}", { params: { path: { id, n } }, body }));
 export const readComments = (id: number, n: number): Promise<unknown> => data(api.POST("/api/v1/changes/{id}/read", { params: { path: { id } }, body: { n } }));
 export const approveItems = (change: Change, events: string[], note = ""): Promise<Approved> => data(api.POST("/api/v1/changes/{id}/approve", { params: path(change), body: { version: change.version, events, note } }));
 export const approveAll = (changes: readonly Change[], note: string): Promise<{ items: Approved[] }> => data(api.POST("/api/v1/changes/approve", { body: { changes: changes.map((change) => change.id), note } }));
-export const rebase = (change: Change, body: { resolutions?: readonly Resolution[]; take?: "mine" | "theirs" } = {}): Promise<unknown> => ask("POST", `/changes/${change.id}/rebase`, { body, etag: change.etag });
+export const rebase = (change: Change, resolutions: Resolution[] = []): Promise<Change> => data(api.POST("/api/v1/changes/{id}/rebase", { params: path(change), body: { resolutions } }));
 
 /** Do what moves a change request on. */
 export function act(change: Change, action: Exclude<ChangeAction, "edit" | "comment">, words: string): Promise<unknown> {
@@ -137,24 +136,12 @@ export function act(change: Change, action: Exclude<ChangeAction, "edit" | "comm
     case "rebase":
       return rebase(change);
     case "merge":
-      return ask("POST", `/changes/${change.id}/merge`, { body: { message: words }, etag: change.etag });
+      return data(api.POST("/api/v1/changes/{id}/merge", { params: path(change), body: { message: words } }));
   }
 }
 
-/** A part that both the branch and the plan in force changed. */
-export interface PartConflict {
-  section: Resolution["section"];
-  name: string;
-  base: string | null;
-  yours: string | null;
-  theirs: string | null;
-}
-
 /** The conflicts that an answer names; undefined where it is another error. */
-export function conflictsOf(error: unknown): readonly PartConflict[] | undefined {
-  if (!(error instanceof ApiError) || error.status !== 409) return undefined;
-  return undefined;
-}
+export const conflictsOf = (error: unknown): readonly PartConflict[] | undefined => (error instanceof ApiError && error.conflicts.length > 0 ? error.conflicts : undefined);
 
 // --- requirements
 

@@ -1,8 +1,6 @@
-/** Names of the shapes of review; those of operations that the OpenAPI document does not have yet come from `early`. */
+/** Names of the shapes of review. */
 import type { Schemas } from "./client";
-import type { components } from "./pending-schema";
 
-type Pending = components["schemas"];
 export type Change = Schemas["ChangeRequest"];
 export type ChangeState = Change["state"];
 export type Allowed = Schemas["Allowed"];
@@ -18,12 +16,11 @@ export type Person = Schemas["Person"];
 export type Team = Schemas["Team"];
 export type Compatibility = Approval["compatibility"];
 
-export type BranchPart = Pending["BranchPart"];
-export type BranchSaved = Pending["BranchSaved"];
-export type Resolution = Pending["Resolution"];
-export type Impact = Pending["Impact"];
-export type Touched = Pending["Touched"];
-export type Replayed = Pending["Replayed"];
+export type PartConflict = Schemas["PartConflict"];
+export type Resolution = Schemas["Resolution"];
+export type Impact = Schemas["Impact"];
+export type Touched = Schemas["Touched"];
+export type Replayed = Schemas["Replayed"];
 
 export interface Requirement {
   id: number;

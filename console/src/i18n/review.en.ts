@@ -151,6 +151,7 @@ export const reviewEn = {
   "discussion.whole": "On the whole",
   "discussion.write": "Comment on the whole",
   "history.approve": "approved",
+  "history.approved": "gave the last approval: it is approved",
   "history.close": "closed it",
   "history.comment": "commented",
   "history.create": "started it",

@@ -153,6 +153,7 @@ export const reviewZh: Record<keyof typeof reviewEn, string> = {
   "discussion.whole": "关于整体",
   "discussion.write": "对整体评论",
   "history.approve": "批准了",
+  "history.approved": "完成最后一项批准，变更单已获批准",
   "history.close": "关闭了此变更单",
   "history.comment": "发表了评论",
   "history.create": "创建了此变更单",

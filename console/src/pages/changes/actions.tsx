@@ -3,8 +3,8 @@ import { Button, Group, List, Menu, Modal, Stack, Text, Textarea, Tooltip } from
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { ApiError } from "../../api/client";
-import type { Change, ChangeAction } from "../../api/review";
-import { act, changeKey, conflictsOf, type PartConflict } from "../../api/queries-review";
+import type { Change, ChangeAction, PartConflict } from "../../api/review";
+import { act, changeKey, conflictsOf } from "../../api/queries-review";
 import { Icon } from "../../components/icons";
 import { ErrorState } from "../../components/states";
 import { useText } from "../../i18n";

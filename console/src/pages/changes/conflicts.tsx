@@ -2,8 +2,8 @@
 import { Badge, Button, Group, Modal, ScrollArea, SegmentedControl, Stack, Text, UnstyledButton } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import type { Change } from "../../api/review";
-import { rebase, type PartConflict } from "../../api/queries-review";
+import type { Change, PartConflict } from "../../api/review";
+import { rebase } from "../../api/queries-review";
 import { CodeEditor } from "../../components/code-editor";
 import { Icon } from "../../components/icons";
 import { ErrorState } from "../../components/states";
@@ -20,7 +20,7 @@ export function ConflictsDialog({ change, conflicts, close }: { change: Change; 
   const [at, setAt] = useState(0);
   const conflict = conflicts[at] ?? conflicts[0];
   const settle = useMutation({
-    mutationFn: () => rebase(change, { resolutions: resolutionsOf(conflicts, choices) }),
+    mutationFn: () => rebase(change, resolutionsOf(conflicts, choices)),
     onSuccess: async () => {
       await cache.invalidateQueries({ queryKey: ["changes"] });
       close();

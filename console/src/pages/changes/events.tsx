@@ -138,7 +138,7 @@ export function EventsTab({ change, threads, focus }: { change: Change; threads:
             <Empty title={t("change.events.none_found")} />
           </Panel>
         ) : layout === "text" ? (
-          items.map((part) => <PartText key={`${part.section} ${part.name}`} change={change} part={part} first={items.length <= 3} />)
+          items.filter((part) => part.section !== "use").map((part) => <PartText key={`${part.section} ${part.name}`} change={change} part={part} first={items.length <= 3} />)
         ) : (
           <PlanDiff changes={items} layout={layout} aside={aside} below={below} open={items.length <= 12} />
         )}
@@ -170,7 +170,8 @@ function FileLine({ part, viewed, threads }: { part: PartChange; viewed: boolean
 function PartText({ change, part, first }: { change: Change; part: PartChange; first: boolean }) {
   const { t } = useText();
   const [open, setOpen] = useState(first);
-  const text = useQuery({ ...partQuery(change.id, part.section, part.name), enabled: open });
+  const section = part.section === "use" ? undefined : part.section;
+  const text = useQuery({ ...partQuery(change.id, section ?? "events", part.name), enabled: open && section !== undefined });
   return (
     <section className="tp-panel" id={anchorOf(part.name)} aria-label={part.name}>
       <UnstyledButton className="tp-file" p={10} aria-expanded={open} onClick={() => setOpen(!open)}>

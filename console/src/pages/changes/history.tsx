@@ -52,9 +52,9 @@ export function HistoryTab({ change }: { change: Change }) {
 }
 
 const ACTIONS = {
-  create: "history.create", save: "history.save", edit: "history.edit", comment: "history.comment", resolve: "history.resolve", reopen: "history.reopen",
-  submit: "history.submit", approve: "history.approve", reject: "history.reject", withdraw: "history.withdraw", rebase: "history.rebase", merge: "history.merge",
-  close: "history.close", fall: "history.fall", impact: "history.impact",
+  created: "history.create", saved: "history.save", edited: "history.edit", comment: "history.comment", resolved: "history.resolve", reopened: "history.reopen",
+  submitted: "history.submit", approve: "history.approve", approved: "history.approved", rejected: "history.reject", withdrawn: "history.withdraw", rebased: "history.rebase",
+  merged: "history.merge", closed: "history.close", approval_fell: "history.fall", impact: "history.impact",
 } as const satisfies Record<string, MessageId>;
 
 function done(entry: HistoryEntry, t: Translate): string {

@@ -22,7 +22,7 @@ export function ImpactTab({ change }: { change: Change }) {
   });
   const over = change.state === "merged" || change.state === "closed";
   const start = !over && (
-    <Button onClick={() => run.mutate()} loading={run.isPending} variant={known.data && change.impact_fresh ? "default" : "filled"}>
+    <Button onClick={() => run.mutate()} loading={run.isPending} variant={known.data?.fresh ? "default" : "filled"}>
       {known.data ? t("impact.again") : t("impact.run")}
     </Button>
   );
@@ -36,16 +36,16 @@ export function ImpactTab({ change }: { change: Change }) {
         <>
           <Group justify="space-between">
             <Text fz="sm" c="dimmed">
-              {t("impact.assessed", { ago: ago(known.data.assessed_at, locale), time: duration(known.data.replay.took_ms, locale) })}
+              {t("impact.assessed", { ago: ago(known.data.impact.assessed_at, locale), time: duration(known.data.impact.replay.took_ms, locale) })}
             </Text>
             {start}
           </Group>
-          {!change.impact_fresh && !over && !run.isPending && (
+          {!known.data.fresh && !over && !run.isPending && (
             <Alert color="orange" variant="outline" title={t("impact.stale")} styles={{ title: { color: "var(--mantine-color-text)" } }}>
               {t("impact.stale.about")}
             </Alert>
           )}
-          <ImpactReport impact={known.data} />
+          <ImpactReport impact={known.data.impact} />
         </>
       ) : (
         !run.isPending && (

@@ -1,6 +1,5 @@
 /** Change requests as pages need them; pure. */
-import type { Allowed, Approval, Change, ChangeAction, ChangeState, Comment, Resolution } from "../../api/review";
-import type { PartConflict } from "../../api/queries-review";
+import type { Allowed, Approval, Change, ChangeAction, ChangeState, Comment, PartConflict, Resolution } from "../../api/review";
 
 export const STATES: readonly ChangeState[] = ["draft", "in_review", "approved", "merged", "closed"];
 export const TABS = ["overview", "events", "discussion", "checks", "reviewers", "impact", "history"] as const;
@@ -91,6 +90,8 @@ export function daysUntil(iso: string, now: number): number {
   return Math.round((Date.UTC(year ?? 0, (month ?? 1) - 1, date ?? 1) - Date.UTC(here.getFullYear(), here.getMonth(), here.getDate())) / 86_400_000);
 }
 
+const isSection = (section: string): section is Resolution["section"] => ["events", "groups", "metrics", "types"].includes(section);
+
 export type Choice = { take: "mine" | "theirs" } | { take: "edit"; text: string };
 export const conflictKey = (conflict: Pick<PartConflict, "section" | "name">): string => `${conflict.section}/${conflict.name}`;
 
@@ -100,7 +101,7 @@ export function resolutionsOf(conflicts: readonly PartConflict[], choices: Reado
     const choice = choices.get(conflictKey(conflict));
     if (!choice) return [];
     const text = choice.take === "edit" ? choice.text : choice.take === "mine" ? conflict.yours : conflict.theirs;
-    return [{ section: conflict.section, name: conflict.name, text }];
+    return isSection(conflict.section) ? [{ section: conflict.section, name: conflict.name, text }] : [];
   });
 }
 
