@@ -296,7 +296,7 @@ def _approve(change: Change, call: Call, id: int, body: wire.Approve) -> wire.Ap
 
 
 @operations.add("POST", "/changes/{id}/reject", action="change.review")
-def reject_change(call: Call, id: wire.Id, body: wire.Reason) -> wire.ChangeRequest:
+def reject_change(call: Call, id: wire.Id, body: wire.RejectionReason) -> wire.ChangeRequest:
     """Give a change request back to its author, with the reason; one's own approvals fall."""
     with call.platform.publisher.change(call.actor, "change request") as change:
         row = find_change(change.connection, call, id)

@@ -324,7 +324,7 @@ class ApprovedMany(Wire):
     items: list[Approved]
 
 
-class Reason(Wire):
+class RejectionReason(Wire):
     """Why."""
 
     reason: Annotated[str, Meta(min_length=1, max_length=5_000)]
