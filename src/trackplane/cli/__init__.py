@@ -23,6 +23,7 @@ from trackplane.cli import (
     development,
     dirty,
     doctor,
+    library,
     live,
     plan,
     platform,
@@ -58,6 +59,7 @@ development.register(app)
 doctor.register(app)
 app.add_typer(apps.app, name="app")
 app.add_typer(plan.app, name="plan")
+app.add_typer(library.app, name="library")
 live.register(rule.app)
 app.add_typer(rule.app, name="rule")
 app.add_typer(definitions.functions, name="function")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import httpx
+import msgspec
 import typer
 
 from trackplane.errors import (
@@ -17,6 +18,7 @@ from trackplane.errors import (
     InputError,
     UnavailableError,
 )
+from trackplane.plan.merge import Conflict
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 UrlOption = typer.Option(
@@ -34,6 +36,31 @@ class TextConflictError(ConflictError):
         self.theirs = theirs
         self.merged = merged
         self.etag = etag
+
+
+class AnswerError(InputError):
+    """The control plane refused the request; ``status`` is the answer's."""
+
+    def __init__(
+        self, message: str, *, status: int, hint: str | None, findings: Iterable[Finding]
+    ) -> None:
+        super().__init__(message, hint=hint, findings=findings)
+        self.status = status
+
+
+class PlanStaleError(ConflictError):
+    """Somebody applied another plan first.
+
+    ``files`` are to be applied on revision ``etag`` to keep both changes; without ``conflicts`` that is
+    all there is to it.
+    """
+
+    def __init__(self, message: str, raw: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.etag = str(raw["etag"])
+        self.author = str(raw["author"])
+        self.files: dict[str, str | None] = raw["files"]
+        self.conflicts = tuple(msgspec.convert(each, Conflict) for each in raw["conflicts"])
 
 
 class Api:
@@ -126,6 +153,16 @@ class Api:
             raise UnavailableError(f"the stream from {self._url} ended: {error}") from error
 
 
+def answered(api: Api, path: str) -> Any:
+    """Return the JSON of a GET, or None where there is no such thing."""
+    try:
+        return api.get(path)
+    except AnswerError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
 def _error_of(response: httpx.Response) -> Exception:
     try:
         problem = response.json()
@@ -143,14 +180,16 @@ def _error_of(response: httpx.Response) -> Exception:
     match response.status_code:
         case 401 | 403:
             return ConfigurationError(message, hint=hint or "check TRACKPLANE_TOKEN and its scope")
+        case 412 if isinstance(problem.get("plan"), dict):
+            return PlanStaleError(message, problem["plan"])
         case 412 if isinstance(problem.get("conflict"), dict):
             return _text_conflict(problem["conflict"], message)
         case 409 | 412 | 428:
             return ConflictError(message, hint=hint, findings=findings)
         case code if code >= 500:
             return UnavailableError(message, hint=hint)
-        case _:
-            return InputError(message, hint=hint, findings=findings)
+        case code:
+            return AnswerError(message, status=code, hint=hint, findings=findings)
 
 
 def _text_conflict(conflict: dict[str, Any], message: str) -> TextConflictError:

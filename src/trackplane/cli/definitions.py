@@ -9,7 +9,7 @@ import typer
 
 from trackplane.cli.api import Api, UrlOption
 from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table
-from trackplane.cli.plan import read_text
+from trackplane.cli.plan_folder import read_file
 from trackplane.cli.rule_files import all_findings, documents, findings_of, moved
 from trackplane.cli.rule_publish import ReasonOption, await_effect, effect_text, when
 
@@ -59,7 +59,7 @@ def verbs(kind: str, path: str, about: str) -> typer.Typer:
         api = Api(url)
         _check(api, path, file)
         published = []
-        for _, source in documents(read_text(file)):
+        for _, source in documents(read_file(file)):
             answer, _ = api.call("POST", f"{path}/check", json={"source": source})
             name = str(answer["name"])
             etag = api.etag(f"{path}/{name}")
@@ -152,7 +152,7 @@ def _check(api: Api, path: str, file: Path) -> list[str]:
         InputError: with the findings of all of them, and of the rules they would break.
     """
     names, findings = [], []
-    for line, source in documents(read_text(file)):
+    for line, source in documents(read_file(file)):
         answer, _ = api.call("POST", f"{path}/check", json={"source": source})
         names.append(str(answer["name"]))
         for finding in findings_of(answer["findings"]):

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from trackplane.cli.output import JsonOption, emit_json, say
-from trackplane.cli.plan import PlanArgument, read_plan
+from trackplane.cli.plan_folder import PlanArgument, open_folder
 from trackplane.codegen import generate_python
 from trackplane.errors import ConfigurationError
 
@@ -36,7 +36,7 @@ def codegen_python(
     as_json: bool = JsonOption,
 ) -> None:
     """Generate a module with a typed method for each planned event."""
-    plan = read_plan(file)
+    plan = open_folder(file).read().plan
     source = generate_python(plan)
     if output is not None:
         output.write_text(source, encoding="utf-8")

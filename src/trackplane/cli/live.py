@@ -10,7 +10,7 @@ import typer
 
 from trackplane.cli.api import Api, UrlOption
 from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table
-from trackplane.cli.plan import read_text
+from trackplane.cli.plan_folder import read_file
 from trackplane.cli.rule_files import documents
 from trackplane.cli.rule_publish import await_effect, effect_text
 from trackplane.errors import InputError
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def _only(file: Path) -> tuple[str, str]:
     """Return the name and text of a file of one rule."""
-    found = documents(read_text(file))
+    found = documents(read_file(file))
     if len(found) != 1:
         raise InputError(f"{file} has {len(found)} rules; one at a time runs on live traffic")
     return load_rule(found[0][1], file=str(file)).name, found[0][1]

@@ -82,6 +82,7 @@ def fail(error: TrackplaneError, *, as_json: bool = False) -> NoReturn:
                 "hint": error.hint,
                 "findings": findings_json(error.findings),
             }
+            | getattr(error, "extra", {})
         )
     else:
         sys.stderr.write(_text(error) + "\n")

@@ -1,63 +1,153 @@
-"""``trackplane plan``: check a file, show what it resolves to, apply it to an app."""
+"""``trackplane plan``: the tracking plan as files, checked, formatted and shown on this machine."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 import typer
 
+from trackplane.cli import plan_history, plan_server, plan_start, suggest
 from trackplane.cli.api import Api, UrlOption
-from trackplane.cli.output import JsonOption, emit_json, findings_json, say, table
-from trackplane.errors import ConfigurationError, did_you_mean
-from trackplane.plan import load_plan
-from trackplane.plan.model import EventSpec, Plan
+from trackplane.cli.output import FINDINGS, JsonOption, emit_json, findings_json, say, table
+from trackplane.cli.plan_folder import PlanArgument, PlanFolder, open_folder, served_libraries
+from trackplane.errors import ConfigurationError, Finding, did_you_mean
+from trackplane.plan import Library, fix, fmt, lint, load_rules
+from trackplane.plan.lint import LintRules
+from trackplane.plan.model import EventSpec
 
-app = typer.Typer(help="The tracking plan: check, show and apply it.", no_args_is_help=True)
+app = typer.Typer(
+    help="The tracking plan: written as files, checked, compared, applied.", no_args_is_help=True
+)
 
-PlanArgument = typer.Argument(..., help="A plan file (YAML).", show_default=False)
-
-
-def read_text(path: Path) -> str:
-    """Return a file's text.
-
-    Raises:
-        ConfigurationError: it cannot be read, or is not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path} is not UTF-8: {error.reason} at {error.start}") from error
-
-
-def read_plan(path: Path) -> Plan:
-    """Return the plan of a file."""
-    return load_plan(read_text(path), file=str(path))
+_ServerOption = typer.Option(
+    False,
+    "--server",
+    help="Take libraries and lint rules that are not here from the control plane.",
+)
 
 
 @app.command()
-def check(file: Path = PlanArgument, as_json: bool = JsonOption) -> None:
-    """Check a plan file and list everything wrong with it."""
-    plan = read_plan(file)
+def check(
+    path: Path = PlanArgument,
+    server: bool = _ServerOption,
+    url: str = UrlOption,
+    as_json: bool = JsonOption,
+) -> None:
+    """Check a plan and list everything wrong with it, its checks and metrics included.
+
+    Example:
+        trackplane plan check plan.yaml
+    """
+    folder = open_folder(path)
+    workspace = folder.read(_libraries(folder, url) if server else None)
+    warnings = [folder.shown(finding) for finding in workspace.warnings]
+    plan = workspace.plan
     if as_json:
-        emit_json({"app": plan.app, "events": len(plan.events), "findings": findings_json(())})
+        emit_json(
+            {"app": plan.app, "events": len(plan.events), "findings": findings_json(warnings)}
+        )
+        return
+    _print(warnings)
+    told = f"{len(warnings)} warning(s)" if warnings else "no findings"
+    say(f"{path}: {len(plan.events):,} events of {plan.app}, {told}")
+
+
+@app.command("lint")
+def lint_plan(
+    path: Path = PlanArgument,
+    rules: Path | None = typer.Option(
+        None,
+        "--rules",
+        help="Lint rules (YAML); else lint.yaml beside the plan, else Trackplane's.",
+    ),
+    mend: bool = typer.Option(False, "--fix", help="Mend what can be mended; comments stay."),
+    strict: bool = typer.Option(False, "--strict", help="Warnings are findings too."),
+    server: bool = _ServerOption,
+    url: str = UrlOption,
+    as_json: bool = JsonOption,
+) -> None:
+    """Hold a plan to the organisation's rules: names, descriptions, owners, look-alikes.
+
+    Exit code 1: a rule of severity error is broken (with --strict, any).
+
+    Example:
+        trackplane plan lint plan.yaml
+    """
+    folder = open_folder(path)
+    libraries = _libraries(folder, url) if server else None
+    held = _served_rules(url) if server and rules is None else folder.rules(rules)
+    workspace = folder.read(libraries)
+    mended: Sequence[str] = ()
+    if mend:
+        changed = fix(workspace, held)
+        folder.write(changed)
+        mended = sorted(changed)
+        if changed:
+            folder = open_folder(path)
+            workspace = folder.read(libraries)
+    found = [folder.shown(finding) for finding in lint(workspace, held)]
+    wrong = [each for each in found if strict or each.severity == "error"]
+    if as_json:
+        emit_json({"ok": not wrong, "mended": list(mended), "findings": findings_json(found)})
     else:
-        say(f"{file}: {len(plan.events)} events of {plan.app}, no findings")
+        for file in mended:
+            say(f"{folder.path(file)}: mended")
+        _print(found)
+        say(f"{path}: {len(found)} finding(s)" if found else f"{path}: nothing to say against it")
+    if wrong:
+        raise typer.Exit(FINDINGS)
+
+
+@app.command("fmt")
+def format_plan(
+    path: Path = PlanArgument,
+    only_check: bool = typer.Option(
+        False, "--check", help="Change nothing; exit code 1 if it would."
+    ),
+    as_json: bool = JsonOption,
+) -> None:
+    """Write a plan's files in their canonical form; comments stay, and it means the same.
+
+    Example:
+        trackplane plan fmt plan.yaml
+    """
+    folder = open_folder(path)
+    changed = {
+        file: after
+        for file, text in folder.files.items()
+        if (after := fmt(text, file=str(folder.path(file)))) != text
+    }
+    if not only_check:
+        folder.write(changed)
+    if as_json:
+        emit_json({"changed": sorted(changed)})
+    else:
+        verb = "would change" if only_check else "formatted"
+        for file in sorted(changed):
+            say(f"{folder.path(file)}: {verb}")
+        if not changed:
+            say(f"{path}: already in its form")
+    if only_check and changed:
+        raise typer.Exit(FINDINGS)
 
 
 @app.command()
 def show(
-    file: Path = PlanArgument,
+    path: Path = PlanArgument,
     event: str = typer.Option(None, "--event", help="Only this event, with its properties."),
     as_json: bool = JsonOption,
 ) -> None:
-    """Show what a plan file resolves to, groups and types expanded."""
-    plan = read_plan(file)
+    """Show what a plan resolves to: groups, types and libraries expanded.
+
+    Example:
+        trackplane plan show plan.yaml --event purchase
+    """
+    plan = open_folder(path).read().plan
     if event is not None and event not in plan.events:
         raise ConfigurationError(
-            f"{file} plans no event {event!r}", hint=did_you_mean(event, plan.events)
+            f"{path} plans no event {event!r}", hint=did_you_mean(event, plan.events)
         )
     if as_json:
         emit_json(msgspec.to_builtins(plan.events[event] if event else plan))
@@ -65,12 +155,33 @@ def show(
         _show_event(plan.events[event])
     else:
         table(
-            ["event", "grade", "owner", "properties", "variants"],
+            ["event", "grade", "owner", "properties", "variants", "checks"],
             [
-                [spec.event, spec.grade, spec.owner, _property_count(spec), len(spec.variants)]
+                [
+                    spec.event,
+                    spec.grade,
+                    spec.owner,
+                    _property_count(spec),
+                    len(spec.variants),
+                    len(spec.checks),
+                ]
                 for spec in plan.events.values()
             ],
         )
+
+
+def _print(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        say(str(finding))
+
+
+def _libraries(folder: PlanFolder, url: str) -> dict[str, Library]:
+    return served_libraries(Api(url), folder.files)
+
+
+def _served_rules(url: str) -> LintRules | None:
+    source = Api(url).get("/lint")["source"]
+    return load_rules(source, file="lint.yaml") if source else None
 
 
 def _property_count(spec: EventSpec) -> int:
@@ -97,33 +208,11 @@ def _show_event(spec: EventSpec) -> None:
             for name, shape in properties.items()
         ],
     )
+    for check_ in spec.checks:
+        say(f"check {check_.name}: {check_.that}")
 
 
-@app.command()
-def apply(
-    file: Path = PlanArgument,
-    message: str = typer.Option("", "--message", "-m", help="Why, for the history."),
-    url: str = UrlOption,
-    as_json: bool = JsonOption,
-) -> None:
-    """Make a file the plan of its app: a new revision, refused if somebody else was first.
-
-    An app that is not there yet is made.
-    """
-    source = read_text(file)
-    name = load_plan(source, file=str(file)).app
-    api = Api(url)
-    made = api.etag(f"/apps/{name}") is None
-    if made:
-        api.call("POST", "/apps", json={"app": name})
-    path = f"/apps/{name}/plan"
-    answer, _ = api.call(
-        "PUT",
-        path,
-        etag=api.etag(path) or "*",
-        json={"files": {file.name: source}, "message": message},
-    )
-    if as_json:
-        emit_json(answer | {"app_made": made})
-    else:
-        say(f"{name}: revision {answer['revision']} is in force" + (" (a new app)" if made else ""))
+plan_start.register(app)
+plan_server.register(app)
+plan_history.register(app)
+suggest.register(app)

@@ -12,7 +12,7 @@ import typer
 from trackplane.cli import rule_draft, rule_publish, rule_replay
 from trackplane.cli.api import Api, UrlOption
 from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table
-from trackplane.cli.plan import read_text
+from trackplane.cli.plan_folder import read_file
 from trackplane.cli.rule_files import (
     DatasetsOption,
     FileArgument,
@@ -59,7 +59,7 @@ def _checked(file: Path, local: Local, url: str) -> list[_Checked]:
     offline = definitions(local, url) if local.given else None
     api = Api(url) if offline is None else None
     found: list[_Checked] = []
-    for line, source in documents(read_text(file)):
+    for line, source in documents(read_file(file)):
         one = _offline(source, offline) if offline is not None else _online(source, api)
         one.findings = [moved(finding, str(file), line) for finding in one.findings]
         one.warnings = [moved(finding, str(file), line) for finding in one.warnings]
@@ -205,7 +205,7 @@ def fmt(
     api = Api(url) if offline is None else None
     texts: list[str] = []
     findings: list[Finding] = []
-    for line, source in documents(read_text(file)):
+    for line, source in documents(read_file(file)):
         try:
             front_end = to or load_rule(source).front_end
             texts.append(_formatted(source, front_end, offline, api).rstrip() + "\n")
@@ -254,14 +254,14 @@ def explain(
     path = Path(what)
     local = Local(plan=plan, datasets=datasets, functions=functions, tables=tables, scripts=scripts)
     if local.given:
-        rule = check_rule(load_rule(read_text(path), file=what), definitions(local, url))
+        rule = check_rule(load_rule(read_file(path), file=what), definitions(local, url))
         found = explain_rule(rule)
         if as_json:
             emit_json(msgspec.to_builtins(found))
         else:
             typer.echo(found.text(), nl=False)
         return
-    body = {"source": read_text(path)} if path.is_file() else {"rule": what}
+    body = {"source": read_file(path)} if path.is_file() else {"rule": what}
     answer, _ = Api(url).call("POST", "/rules/explain", json=body)
     if as_json:
         emit_json(answer)
@@ -289,7 +289,7 @@ def preview(
 
     Example: trackplane rule preview rule.yaml --app shop --limit 5
     """
-    body: dict[str, Any] = {"source": read_text(file), "app": app_name, "limit": limit}
+    body: dict[str, Any] = {"source": read_file(file), "app": app_name, "limit": limit}
     if events is not None:
         body["events"] = list(_events(events))[:limit]
     answer, _ = Api(url).call("POST", "/rules/preview", json=body)
@@ -310,7 +310,7 @@ def preview(
 
 def _events(path: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(read_file(path).splitlines(), 1):
         if not line.strip():
             continue
         try:

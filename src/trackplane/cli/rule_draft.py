@@ -8,7 +8,7 @@ import typer
 
 from trackplane.cli.api import Api, TextConflictError, UrlOption
 from trackplane.cli.output import JsonOption, emit_json, say, table
-from trackplane.cli.plan import read_text
+from trackplane.cli.plan_folder import read_file
 from trackplane.cli.rule_publish import NameArgument, when
 
 app = typer.Typer(help="Drafts: what people are working on.", no_args_is_help=True)
@@ -63,7 +63,7 @@ def save(
     """
     api = Api(url)
     path = f"/rules/{name}/draft"
-    source = read_text(file)
+    source = read_file(file)
     try:
         answer, _ = api.call("PUT", path, etag=f'"{base}"', json={"source": source})
     except TextConflictError as error:

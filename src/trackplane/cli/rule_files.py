@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from trackplane.cli.api import Api
-from trackplane.cli.plan import read_text
+from trackplane.cli.plan_folder import open_folder, read_file, served_libraries
 from trackplane.discovery import Kind, Resource, Snapshot
 from trackplane.discovery.compile import (
     compile_datasets,
@@ -117,15 +117,17 @@ def definitions(local: Local, url: str) -> Definitions:
 def _plans(path: Path | None, url: str) -> Iterator[Resource]:
     """Yield the events of a plan file, else of all plans of the server."""
     if path is not None:
-        sources = [{str(path): read_text(path)}]
+        folder = open_folder(path)
+        local = {str(folder.path(file)): text for file, text in folder.files.items()}
+        sources = [(local, folder.libraries)]
     else:
         api = Api(url)
-        served = [api.get(f"/apps/{entry['app']}/plan") for entry in api.items("/apps")]
-        sources = [plan["files"] for plan in served]
-    for files in sources:
+        served = [api.get(f"/apps/{entry['app']}/plan")["files"] for entry in api.items("/apps")]
+        sources = [(files, served_libraries(api, files)) for files in served]
+    for files, libraries in sources:
         if not files:  # an app without a plan yet
             continue
-        plan = compile_plan(None, files)
+        plan = compile_plan(None, files, libraries)
         for event, body in plan.bodies.items():
             yield Resource(kind="event", name=f"{plan.app}/{event}", body=body)
 
@@ -133,11 +135,11 @@ def _plans(path: Path | None, url: str) -> Iterator[Resource]:
 def _read(kind: Kind, path: Path, before: list[Resource]) -> Iterator[Resource]:
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
     if kind == "function" and len(files) > 1:  # they may call one another
-        text = "\n---\n".join(read_text(file) for file in files)
+        text = "\n---\n".join(read_file(file) for file in files)
         yield from _compiled(kind, text, path, before)
         return
     for file in files:
-        yield from _compiled(kind, read_text(file), file, before)
+        yield from _compiled(kind, read_file(file), file, before)
 
 
 def _compiled(kind: Kind, text: str, file: Path, before: list[Resource]) -> Iterator[Resource]:
@@ -150,7 +152,7 @@ def _compiled(kind: Kind, text: str, file: Path, before: list[Resource]) -> Iter
             yield Resource(kind="function", name=function.name, body=function.body)
     elif kind == "table":
         beside = file.with_suffix(".csv")
-        rows = read_text(beside) if beside.is_file() else None
+        rows = read_file(beside) if beside.is_file() else None
         table = compile_table(text, file=str(file), rows=rows)
         yield Resource(kind="table", name=table.name, body=table.body)
     else:

@@ -12,7 +12,7 @@ import typer
 
 from trackplane.cli.api import Api, UrlOption
 from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table
-from trackplane.cli.plan import read_text
+from trackplane.cli.plan_folder import read_file
 from trackplane.cli.rule_files import FileArgument, all_findings, documents, findings_of, moved
 from trackplane.errors import ConfigurationError, Finding, InputError
 from trackplane.rules.load import load_datasets, load_rule
@@ -53,7 +53,7 @@ def publish(
     api = Api(url)
     if datasets is not None:
         put_datasets(api, datasets)
-    sources = documents(read_text(file))
+    sources = documents(read_file(file))
     if version is not None and len(sources) != 1:
         raise ConfigurationError("--if-version is for a file of one rule")
     _require_sound(api, file, sources)
@@ -82,7 +82,7 @@ def publish(
 
 def put_datasets(api: Api, file: Path) -> list[str]:
     """Create the datasets of a file, or change those that differ; return their names."""
-    text = read_text(file)
+    text = read_file(file)
     changed = []
     for dataset in load_datasets(text, file=str(file)):
         path = f"/datasets/{dataset.name}"
@@ -255,7 +255,7 @@ def diff(
         from difflib import unified_diff  # noqa: PLC0415 - of this path alone
 
         held = api.get(f"/rules/{name}")["source"].splitlines(keepends=True)
-        mine = read_text(file).splitlines(keepends=True)
+        mine = read_file(file).splitlines(keepends=True)
         text = "".join(unified_diff(held, mine, f"{name} in force", str(file)))
         answer: dict[str, Any] = {"rule": name, "text": text, "changes": None}
     else:
