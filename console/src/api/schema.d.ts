@@ -132,6 +132,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/apps/{app}/events/{event}/insight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how an event is sent, by whom, how well, who uses it and how far it can be trusted
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
+         */
+        get: operations["get_event_insight"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/events/{event}/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show real values of an event's properties: frequent ones, distribution, examples
+         * @description Action `data.read`: for the roles analyst, designer, developer, data_owner, admin.
+         */
+        get: operations["get_event_values"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/apps/{app}/keys": {
         parameters: {
             query?: never;
@@ -171,6 +211,66 @@ export interface paths {
          * @description Action `key.edit`: for the roles developer, data_owner, admin.
          */
         delete: operations["delete_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List an app's metrics with yesterday's value
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
+         */
+        get: operations["list_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/metrics/{metric}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a metric: its definition in words and as SQL, trust, history, who uses it
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
+         */
+        get: operations["get_metric"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/metrics/{metric}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compute a metric over time, by event time, from what is stored
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
+         */
+        get: operations["get_metric_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -416,6 +516,50 @@ export interface paths {
          * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_shapes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/screenshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List an app's screenshots
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
+         */
+        get: operations["list_screenshots"];
+        put?: never;
+        /**
+         * Upload a screenshot; the plan names it by the name that comes back
+         * @description Action `screenshot.add`: for the roles designer, developer, data_owner, admin.
+         */
+        post: operations["add_screenshot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/screenshots/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Serve a screenshot's picture
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
+         */
+        get: operations["get_screenshot"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1588,6 +1732,46 @@ export interface paths {
         patch: operations["update_me"];
         trace?: never;
     };
+    "/api/v1/me/webhook/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Call one's own webhook with a trial notice, and tell how it answered
+         * @description Action `profile.edit`: for the roles viewer, analyst, designer, developer, data_owner, admin.
+         */
+        post: operations["try_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/my-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what waits for the person, what is wrong, what expires, what nobody owns
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
+         */
+        get: operations["get_my_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/outbox": {
         parameters: {
             query?: never;
@@ -1694,6 +1878,54 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requirements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List requirements with how far each is, newest first
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
+         */
+        get: operations["list_requirements"];
+        put?: never;
+        /**
+         * Write down a need
+         * @description Action `requirement.edit`: for the roles designer, developer, data_owner, admin.
+         */
+        post: operations["create_requirement"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requirements/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a requirement, its change requests and events, and how far each is
+         * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
+         */
+        get: operations["get_requirement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a requirement; what is left out stays
+         * @description Action `requirement.edit`: for the roles designer, developer, data_owner, admin.
+         */
+        patch: operations["update_requirement"];
         trace?: never;
     };
     "/api/v1/rules": {
@@ -2925,6 +3157,15 @@ export interface components {
             subject: string;
         };
         /**
+         * Bin
+         * @description Numbers from ``low`` (inclusive) to ``high`` (exclusive; the last bin inclusive).
+         */
+        Bin: {
+            count: number;
+            high: number;
+            low: number;
+        };
+        /**
          * Blame
          * @description Who changed what of a part last.
          */
@@ -3432,6 +3673,36 @@ export interface components {
             yours: string;
         };
         /**
+         * Consumer
+         * @description Something that reads or sends an event, or a property of it; ``owner`` may be empty.
+         */
+        Consumer: {
+            /** @default  */
+            detail?: string;
+            /** @default true */
+            exact?: boolean;
+            /** @default  */
+            id?: string;
+            /** @enum {unknown} */
+            kind: "client" | "metric" | "query" | "rule" | "subscription";
+            name: string;
+            /** @default  */
+            owner?: string;
+            /** @default  */
+            title?: string;
+        };
+        /**
+         * Consumers
+         * @description Everything that uses an event, by kind.
+         */
+        Consumers: {
+            clients: components["schemas"]["Consumer"][];
+            metrics: components["schemas"]["Consumer"][];
+            queries: components["schemas"]["Consumer"][];
+            rules: components["schemas"]["Consumer"][];
+            subscriptions: components["schemas"]["Consumer"][];
+        };
+        /**
          * CostTerm
          * @description A part of the cost: ``units`` of about 30 ns, and why.
          */
@@ -3463,6 +3734,18 @@ export interface components {
             removed?: number;
             /** @default 0 */
             renamed?: number;
+        };
+        /**
+         * Criterion
+         * @description One part of a trust badge: ``met`` None is not known (yet). ``points`` of ``of`` count.
+         */
+        Criterion: {
+            code: string;
+            facts: Record<string, never>;
+            met: boolean | null;
+            of: number;
+            points: number;
+            why: string;
         };
         /**
          * Dataset
@@ -3812,7 +4095,7 @@ export interface components {
         DuplicateEvent: {
             app: string;
             event: string;
-            reasons: components["schemas"]["trackplane.control.assist_wire.Reason"][];
+            reasons: components["schemas"]["Reason"][];
             score: number;
             title: string;
         };
@@ -3863,6 +4146,40 @@ export interface components {
             properties: components["schemas"]["DraftProperty"][];
             samples: number;
             text: string;
+        };
+        /**
+         * EventInsight
+         * @description What is known of an event beyond its plan. ``daily`` has every day of the window.
+         */
+        EventInsight: {
+            app: string;
+            by_version: components["schemas"]["Seen"][];
+            consumers: components["schemas"]["Consumers"];
+            daily: components["schemas"]["Volume"][];
+            dirty: number;
+            event: string;
+            first_at: number | null;
+            hourly: components["schemas"]["Volume"][];
+            last_at: number | null;
+            life_cycle: components["schemas"]["LifeCycle"][];
+            notes: string[];
+            planned: boolean;
+            screenshots: components["schemas"]["Screenshot"][];
+            seen: number;
+            snippets: components["schemas"]["Snippet"][];
+            state: components["schemas"]["ObservationState"];
+            trust: components["schemas"]["Trust"];
+            valid_share: number | null;
+            violations: components["schemas"]["ViolationCount"][];
+            volume: number;
+        };
+        /**
+         * EventName
+         * @description An event of an app.
+         */
+        EventName: {
+            app: string;
+            event: string;
         };
         /**
          * EventProposals
@@ -3946,12 +4263,38 @@ export interface components {
             title: string;
         };
         /**
+         * EventValues
+         * @description Real values of an event's properties, from a sample of ``sampled`` of ``of`` stored events.
+         */
+        EventValues: {
+            app: string;
+            cut: boolean;
+            event: string;
+            of: number;
+            properties: components["schemas"]["PropertyValues"][];
+            sampled: number;
+            since: number;
+            until: number;
+        };
+        /**
          * Events
          * @description A page of planned events by name.
          */
         Events: {
             items: components["schemas"]["EventSummary"][];
             next: string | null;
+        };
+        /**
+         * Expiring
+         * @description An event that expires soon, or has; ``renew_days``: it is prolonged by use.
+         */
+        Expiring: {
+            app: string;
+            event: string;
+            last_seen: number | null;
+            on: string;
+            owner: string;
+            renew_days: number | null;
         };
         /**
          * Explanation
@@ -4514,6 +4857,26 @@ export interface components {
             version: number;
         };
         /**
+         * LifeCycle
+         * @description The state of an event on a platform in a release.
+         */
+        LifeCycle: {
+            platform: string;
+            release: string;
+            state: string;
+        };
+        /**
+         * LinkedChange
+         * @description A change request that serves a requirement.
+         */
+        LinkedChange: {
+            app: string;
+            id: number;
+            /** @enum {unknown} */
+            state: "approved" | "closed" | "draft" | "in_review" | "merged";
+            title: string;
+        };
+        /**
          * LintSource
          * @description Lint rules as YAML; an empty text takes the organisation's own away.
          */
@@ -4600,6 +4963,75 @@ export interface components {
             revision: number;
         };
         /**
+         * MetricChange
+         * @description A revision in which a metric's definition changed.
+         */
+        MetricChange: {
+            at: number;
+            author: string;
+            measure: string;
+            message: string;
+            revision: number;
+            /** @enum {unknown} */
+            what: "added" | "altered";
+            where: string | null;
+        };
+        /**
+         * MetricDetail
+         * @description A metric's page. ``words`` say its definition for people, ``sql`` is how it is computed.
+         */
+        MetricDetail: {
+            alike: string[];
+            app: string;
+            consumers: components["schemas"]["Consumers"];
+            description: string | {
+                [key: string]: string;
+            } | null;
+            /** @enum {unknown} */
+            event_trust: "high" | "low" | "medium" | "unknown";
+            findings: components["schemas"]["Finding"][];
+            history: components["schemas"]["MetricChange"][];
+            measure: string;
+            metric: string;
+            of: string;
+            owner: string | null;
+            reads: string[];
+            revision: number;
+            sql: string;
+            tags: string[];
+            title: string | {
+                [key: string]: string;
+            } | null;
+            trust: components["schemas"]["Trust"];
+            unit: string | null;
+            where: string | null;
+            words: string;
+        };
+        /**
+         * MetricList
+         * @description The metrics of an app's plan in force.
+         */
+        MetricList: {
+            items: components["schemas"]["MetricSummary"][];
+        };
+        /**
+         * MetricSummary
+         * @description A metric of an app. ``value`` is the last whole day's, None where it has none.
+         */
+        MetricSummary: {
+            app: string;
+            metric: string;
+            of: string;
+            owner: string | null;
+            title: string | {
+                [key: string]: string;
+            } | null;
+            /** @enum {unknown} */
+            trust: "high" | "low" | "medium" | "unknown";
+            unit: string | null;
+            value: number | null;
+        };
+        /**
          * MissingPart
          * @description What an event lacks: the points it would bring, where, and what to write.
          */
@@ -4611,6 +5043,21 @@ export interface components {
             };
             path: string;
             points: number;
+        };
+        /**
+         * MyEvents
+         * @description What an owner has to look after; each list has the weightiest 200, ``totals`` count all.
+         */
+        MyEvents: {
+            expires: components["schemas"]["Expiring"][];
+            owned: number;
+            owners: string[];
+            totals: {
+                [key: string]: number;
+            };
+            unowned: components["schemas"]["Unowned"][];
+            waits: components["schemas"]["Waiting"][];
+            wrong: components["schemas"]["WrongEvent"][];
         };
         /**
          * Nack
@@ -4932,25 +5379,6 @@ export interface components {
             message?: string;
         };
         /**
-         * Point
-         * @description A rule's figures in the step that began at ``at``.
-         */
-        Point: {
-            at: number;
-            /** @default 0 */
-            bytes_in?: number;
-            /** @default 0 */
-            bytes_out?: number;
-            /** @default 0 */
-            failed?: number;
-            /** @default 0 */
-            matched?: number;
-            /** @default 0 */
-            ns?: number;
-            /** @default 0 */
-            output?: number;
-        };
-        /**
          * PreviewRequest
          * @description A part as it is being written; ``change`` is the change request it will go into.
          */
@@ -5069,13 +5497,38 @@ export interface components {
             values?: components["schemas"]["Property"] | null;
         };
         /**
+         * PropertyValues
+         * @description What a property really holds, in the sample. ``count`` had it, ``nulls`` of them as null.
+         */
+        PropertyValues: {
+            count: number;
+            distinct: number | null;
+            examples: string[];
+            histogram: components["schemas"]["Bin"][];
+            kinds: {
+                [key: string]: number;
+            };
+            lengths: number[] | null;
+            masked: boolean;
+            mean: number | null;
+            missing: number;
+            nulls: number;
+            path: string;
+            pii: string | null;
+            planned: boolean;
+            quantiles: number[] | null;
+            sent: boolean;
+            top: components["schemas"]["TopValue"][];
+            type: string[];
+        };
+        /**
          * ProposedProperty
          * @description A property to add, as events like this one define it; ``text`` is its line of YAML.
          */
         ProposedProperty: {
             definition: unknown;
             path: string;
-            reasons: components["schemas"]["trackplane.control.assist_wire.Reason"][];
+            reasons: components["schemas"]["Reason"][];
             score: number;
             text: string;
             used_by: number;
@@ -5133,6 +5586,16 @@ export interface components {
             why?: string;
         };
         /**
+         * Reason
+         * @description Why something is proposed: a stable ``code``, and the text by language (``en``, ``zh``).
+         */
+        Reason: {
+            code: string;
+            text: {
+                [key: string]: string;
+            };
+        };
+        /**
          * Rebase
          * @description Move the branch to the plan in force; ``take`` settles what conflicts one way, all of it.
          */
@@ -5152,6 +5615,13 @@ export interface components {
         Rejection: {
             at: number;
             by: string;
+            reason: string;
+        };
+        /**
+         * RejectionReason
+         * @description Why.
+         */
+        RejectionReason: {
             reason: string;
         };
         /**
@@ -5231,6 +5701,84 @@ export interface components {
             weight: number;
         };
         /**
+         * RequiredEvent
+         * @description An event of a requirement; ``state`` is its life cycle's, ``stage`` the board's column.
+         */
+        RequiredEvent: {
+            app: string;
+            event: string;
+            /** @enum {unknown} */
+            stage: "designed" | "implemented" | "online" | "verified";
+            state: string;
+        };
+        /**
+         * Requirement
+         * @description A requirement. ``state`` is derived: the column that all of its events have reached.
+         */
+        Requirement: {
+            apps: string[];
+            changes: components["schemas"]["LinkedChange"][];
+            created_at: number;
+            created_by: string;
+            deadline: string | null;
+            description: string;
+            done: {
+                [key: string]: number;
+            };
+            dropped: boolean;
+            etag: string;
+            events: components["schemas"]["RequiredEvent"][];
+            id: number;
+            link: string;
+            overdue: boolean;
+            people: string[];
+            /** @enum {unknown} */
+            state: "designed" | "implemented" | "online" | "verified";
+            title: string;
+            updated_at: number;
+        };
+        /**
+         * RequirementCreate
+         * @description A new requirement: the need, who has it, by when; its events beside those of its changes.
+         */
+        RequirementCreate: {
+            /** @default [] */
+            apps?: string[];
+            /** @default null */
+            deadline?: string | null;
+            /** @default  */
+            description?: string;
+            /** @default [] */
+            events?: components["schemas"]["EventName"][];
+            /** @default  */
+            link?: string;
+            /** @default [] */
+            people?: string[];
+            title: string;
+        };
+        /**
+         * RequirementPatch
+         * @description What is to change of a requirement; what is left out stays. ``dropped``: nobody needs it.
+         */
+        RequirementPatch: {
+            apps?: string[];
+            deadline?: string | null;
+            description?: string;
+            dropped?: boolean;
+            events?: components["schemas"]["EventName"][];
+            link?: string;
+            people?: string[];
+            title?: string;
+        };
+        /**
+         * Requirements
+         * @description A page of requirements, newest first.
+         */
+        Requirements: {
+            items: components["schemas"]["Requirement"][];
+            next: string | null;
+        };
+        /**
          * Resolution
          * @description How a conflict is settled: the text that a part is to have (null: removed).
          */
@@ -5247,7 +5795,7 @@ export interface components {
         ReusableGroup: {
             home: string;
             name: string;
-            reasons: components["schemas"]["trackplane.control.assist_wire.Reason"][];
+            reasons: components["schemas"]["Reason"][];
             score: number;
         };
         /**
@@ -5258,7 +5806,7 @@ export interface components {
             home: string;
             name: string;
             path: string;
-            reasons: components["schemas"]["trackplane.control.assist_wire.Reason"][];
+            reasons: components["schemas"]["Reason"][];
             score: number;
         };
         /**
@@ -5488,7 +6036,7 @@ export interface components {
             canary: components["schemas"]["Figures"] | null;
             error_rate: number;
             p50_ns: number | null;
-            points: components["schemas"]["Point"][];
+            points: components["schemas"]["trackplane.control.live_wire.Point"][];
             rule: string;
             step_s: number;
             totals: components["schemas"]["Figures"];
@@ -5597,7 +6145,7 @@ export interface components {
         SameProperty: {
             like: string;
             path: string;
-            reasons: components["schemas"]["trackplane.control.assist_wire.Reason"][];
+            reasons: components["schemas"]["Reason"][];
             score: number;
             used_by: number;
         };
@@ -5698,6 +6246,45 @@ export interface components {
             next: string | null;
         };
         /**
+         * Screenshot
+         * @description A picture of an event: ``url`` under the API for uploaded ones, else the https address.
+         */
+        Screenshot: {
+            /** @default 0 */
+            bytes?: number;
+            /** @default 0 */
+            created_at?: number;
+            /** @default  */
+            created_by?: string;
+            /** @default 0 */
+            height?: number;
+            /** @default  */
+            label?: string;
+            /** @default  */
+            media_type?: string;
+            name: string;
+            url: string;
+            /** @default 0 */
+            width?: number;
+        };
+        /**
+         * ScreenshotUpload
+         * @description A picture, base64: PNG, JPEG, WebP or GIF of at most 10 MB.
+         */
+        ScreenshotUpload: {
+            content: string;
+            /** @default  */
+            label?: string;
+        };
+        /**
+         * Screenshots
+         * @description A page of an app's screenshots.
+         */
+        Screenshots: {
+            items: components["schemas"]["Screenshot"][];
+            next: string | null;
+        };
+        /**
          * SearchRebuilt
          * @description An index made anew.
          */
@@ -5705,6 +6292,20 @@ export interface components {
             documents: number;
             took_ms: number;
             words: number;
+        };
+        /**
+         * Seen
+         * @description What was seen of an event on a platform, in an app version; both empty where not said.
+         */
+        Seen: {
+            dirty: number;
+            env: string;
+            first_at: number;
+            last_at: number;
+            platform: string;
+            seen: number;
+            version: string;
+            violations: number;
         };
         /**
          * SegmentImpact
@@ -5720,6 +6321,20 @@ export interface components {
             population: number;
             sampled: number;
             version: string;
+        };
+        /**
+         * Series
+         * @description A metric over time. ``total`` is over the whole range, not the sum of points.
+         */
+        Series: {
+            app: string;
+            from: number;
+            metric: string;
+            points: components["schemas"]["trackplane.control.insight_wire.Point"][];
+            step: string;
+            to: number;
+            total: number | null;
+            unit: string | null;
         };
         /**
          * Session
@@ -5821,6 +6436,14 @@ export interface components {
             /** @enum {unknown} */
             state: "absent" | "ok" | "paused" | "retrying";
             waiting: number;
+        };
+        /**
+         * Snippet
+         * @description How to send the event, in a language.
+         */
+        Snippet: {
+            code: string;
+            language: string;
         };
         /**
          * Status
@@ -6004,6 +6627,15 @@ export interface components {
             totals: components["schemas"]["Figures"];
         };
         /**
+         * TopValue
+         * @description A value, as JSON text cut to 200 characters, and how often it was sent.
+         */
+        TopValue: {
+            count: number;
+            share: number;
+            value: string;
+        };
+        /**
          * Touched
          * @description A rule, metric, saved query or client that a change concerns, and how.
          */
@@ -6019,6 +6651,16 @@ export interface components {
             kind: "client" | "metric" | "query" | "rule";
             name: string;
             owner: string;
+        };
+        /**
+         * Trust
+         * @description How far an event or metric can be trusted; docs/trust.md has the rule.
+         */
+        Trust: {
+            criteria: components["schemas"]["Criterion"][];
+            /** @enum {unknown} */
+            level: "high" | "low" | "medium" | "unknown";
+            score: number;
         };
         /**
          * TypeShape
@@ -6038,6 +6680,18 @@ export interface components {
             place: string;
             text: string;
             type: string;
+        };
+        /**
+         * Unowned
+         * @description An event that nobody owns: unplanned, without an owner, or of an owner nobody registered.
+         */
+        Unowned: {
+            app: string;
+            event: string;
+            grade: string;
+            owner: string;
+            planned: boolean;
+            seen: number;
         };
         /**
          * Unplanned
@@ -6077,6 +6731,27 @@ export interface components {
             };
         };
         /**
+         * ViolationCount
+         * @description A violation of an event, by code and place. ``dirty`` of ``count`` were kept out for it.
+         */
+        ViolationCount: {
+            code: string;
+            count: number;
+            dirty: number;
+            last_at: number;
+            pointer: string;
+        };
+        /**
+         * Volume
+         * @description What was seen in a step that begins ``at``. By hour only ``seen`` and ``dirty`` are counted apart.
+         */
+        Volume: {
+            at: number;
+            dirty: number;
+            seen: number;
+            violations: number;
+        };
+        /**
          * VolumeEstimate
          * @description What a new event will bring each day, from events like it; None where there is nothing like it.
          */
@@ -6090,21 +6765,69 @@ export interface components {
             platforms: string[];
         };
         /**
-         * Reason
-         * @description Why something is proposed: a stable ``code``, and the text by language (``en``, ``zh``).
+         * Waiting
+         * @description A change request that waits for the person: ``events`` of it are theirs to approve.
          */
-        "trackplane.control.assist_wire.Reason": {
-            code: string;
-            text: {
-                [key: string]: string;
-            };
+        Waiting: {
+            app: string;
+            change: number;
+            deadline: string | null;
+            events: number;
+            since: number;
+            /** @enum {unknown} */
+            state: "approved" | "closed" | "draft" | "in_review" | "merged";
+            title: string;
         };
         /**
-         * Reason
-         * @description Why.
+         * WebhookTried
+         * @description How a webhook answered a trial: ``status`` 0 is no answer, ``error`` says why.
          */
-        "trackplane.control.change_wire.Reason": {
-            reason: string;
+        WebhookTried: {
+            error: string;
+            ok: boolean;
+            status: number;
+        };
+        /**
+         * WrongEvent
+         * @description Something wrong with an event over the last seven days.
+         */
+        WrongEvent: {
+            app: string;
+            /** @enum {unknown} */
+            code: "dirty" | "silent" | "violations";
+            count: number;
+            event: string;
+            grade: string;
+            last_at: number;
+            pointer: string;
+            share: number | null;
+        };
+        /**
+         * Point
+         * @description A metric's value in the step that begins ``at``; None where there is none.
+         */
+        "trackplane.control.insight_wire.Point": {
+            at: number;
+            value: number | null;
+        };
+        /**
+         * Point
+         * @description A rule's figures in the step that began at ``at``.
+         */
+        "trackplane.control.live_wire.Point": {
+            at: number;
+            /** @default 0 */
+            bytes_in?: number;
+            /** @default 0 */
+            bytes_out?: number;
+            /** @default 0 */
+            failed?: number;
+            /** @default 0 */
+            matched?: number;
+            /** @default 0 */
+            ns?: number;
+            /** @default 0 */
+            output?: number;
         };
         /**
          * Preview
@@ -6977,6 +7700,185 @@ export interface operations {
             };
         };
     };
+    get_event_insight: {
+        parameters: {
+            query?: {
+                days?: number;
+                env?: string;
+            };
+            header?: never;
+            path: {
+                app: string;
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventInsight"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_event_values: {
+        parameters: {
+            query?: {
+                property?: string;
+                hours?: number;
+                env?: string;
+            };
+            header?: never;
+            path: {
+                app: string;
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventValues"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_keys: {
         parameters: {
             query?: {
@@ -7258,6 +8160,268 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_metric: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+                metric: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_metric_series: {
+        parameters: {
+            query?: {
+                from?: number;
+                to?: number;
+                step?: "day" | "hour" | "month" | "week";
+                env?: string;
+            };
+            header?: never;
+            path: {
+                app: string;
+                metric: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8674,6 +9838,296 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Shapes"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_screenshots: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Screenshots"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_screenshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScreenshotUpload"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Screenshot"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_screenshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                app: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": string;
                 };
             };
             /** @description Bad Request */
@@ -11482,7 +12936,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["trackplane.control.change_wire.Reason"];
+                "application/json": components["schemas"]["RejectionReason"];
             };
         };
         responses: {
@@ -16042,6 +17496,203 @@ export interface operations {
             };
         };
     };
+    try_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTried"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_my_events: {
+        parameters: {
+            query?: {
+                app?: string;
+                team?: string;
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyEvents"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_outbox: {
         parameters: {
             query?: {
@@ -16744,6 +18395,437 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_requirements: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                query?: string;
+                app?: string;
+                mine?: boolean;
+                state?: "" | "designed" | "implemented" | "online" | "verified";
+                overdue?: boolean;
+                dropped?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Requirements"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_requirement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequirementCreate"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Requirement"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_requirement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Requirement"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_requirement: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description the ETag of the thing as it was read, in quotes, or * */
+                "If-Match": string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequirementPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Requirement"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -17,7 +17,7 @@ from litestar.response import Stream
 
 from trackplane.control.access import Actor, authenticate
 from trackplane.control.console import console_handler
-from trackplane.control.operations import Call, Operation, arguments
+from trackplane.control.operations import Binary, Call, Operation, arguments
 from trackplane.control.platform import Platform
 from trackplane.control.problems import (
     MEDIA_TYPE,
@@ -111,6 +111,8 @@ class Api:
             return Stream(stream, media_type="text/event-stream", headers=headers)
         pool = self._slow if operation.tag == _SLOW_TAG else self._quick
         result = await loop.run_in_executor(pool, lambda: operation.handler(call, **values))
+        if isinstance(result, Binary):
+            return _binary(result)
         headers = dict(SECURITY_HEADERS)
         etag = getattr(result, "etag", None)
         if etag is not None:
@@ -124,6 +126,18 @@ class Api:
 
 
 _JSON: Final = "application/json"
+
+
+def _binary(found: Binary) -> Response[bytes]:
+    """Answer bytes: never sniffed, never run, kept by the browser that had the token for them."""
+    headers = {
+        **SECURITY_HEADERS,
+        "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+        "Cache-Control": "private, max-age=31536000, immutable",
+        "Content-Disposition": f'inline; filename="{found.filename}"',
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    return Response(found.content, media_type=found.media_type, headers=headers)
 
 
 def _documents() -> list[HTTPRouteHandler]:

@@ -16,6 +16,7 @@ from trackplane.discovery import Snapshot
 from trackplane.errors import UnavailableError
 from trackplane.lake.census import Counts
 from trackplane.lake.commit import DataFile
+from trackplane.lake.event_figures import EventFigures
 from trackplane.lake.metrics import MetricSeries
 from trackplane.lake.replay import Replayed
 from trackplane.lake.sample import EventSample
@@ -223,6 +224,20 @@ class DataAccess:
         """
         del app, events, most, timeout_s, committed, dirty
         return EventSample(since=since_ms, until=until_ms, populations={}, events=(), cut=False)
+
+    def event_figures(
+        self,
+        *,
+        app: str,
+        event: str,
+        env: str,
+        hours_since: int,
+        violations_since: int,
+        timeout_s: float,
+    ) -> EventFigures:
+        """Return what arrived of an event by hour, and its violations, since these times (ms)."""
+        del app, event, env, hours_since, violations_since, timeout_s
+        return EventFigures()
 
     # --- replays of rules: the one thing the control plane appends
 

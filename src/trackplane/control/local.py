@@ -24,6 +24,7 @@ from trackplane.lake import metrics
 from trackplane.lake.census import Counts, census
 from trackplane.lake.commit import DIRTY, EVENTS, RAW, RULES, DataFile
 from trackplane.lake.erase import count_rows
+from trackplane.lake.event_figures import EventFigures, event_figures
 from trackplane.lake.manifest import ManifestReader
 from trackplane.lake.metrics import MetricSeries
 from trackplane.lake.query import QueryRunner
@@ -210,6 +211,27 @@ class LocalData(DataAccess):
             timeout_s=timeout_s,
             committed=committed,
             dirty=dirty,
+        )
+
+    def event_figures(
+        self,
+        *,
+        app: str,
+        event: str,
+        env: str,
+        hours_since: int,
+        violations_since: int,
+        timeout_s: float,
+    ) -> EventFigures:
+        """Return what arrived of an event by hour, and its violations, since these times (ms)."""
+        return event_figures(
+            self._manifest,
+            app=app,
+            event=event,
+            env=env,
+            hours_since=hours_since,
+            violations_since=violations_since,
+            timeout_s=timeout_s,
         )
 
     def replay_end(self) -> int:

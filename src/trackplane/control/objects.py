@@ -49,6 +49,13 @@ def put_text(connection: sa.Connection, text: str) -> str:
     return hash
 
 
+def put_bytes(connection: sa.Connection, data: bytes) -> str:
+    """Store bytes that are no text; return their hash."""
+    hash = _hash(data)
+    _put(connection, {hash: data})
+    return hash
+
+
 def put_files(connection: sa.Connection, files: Mapping[str, str]) -> str:
     """Store texts by path; return the hash that ``files`` takes."""
     found = {

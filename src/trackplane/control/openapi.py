@@ -15,7 +15,7 @@ import msgspec
 
 import trackplane
 from trackplane.control.access import PERMISSIONS, ROLES, Role
-from trackplane.control.operations import Operation
+from trackplane.control.operations import Binary, Operation
 from trackplane.control.problems import MEDIA_TYPE
 from trackplane.control.routes import OPERATIONS, PREFIX
 from trackplane.control.wire import Problem
@@ -28,7 +28,8 @@ def document() -> dict[str, Any]:
     """Return the OpenAPI document."""
     types: list[Any] = [Problem]
     for operation in OPERATIONS:
-        kinds = (operation.query, operation.body, None if operation.stream else operation.result)
+        told = None if operation.stream or operation.result is Binary else operation.result
+        kinds = (operation.query, operation.body, told)
         types += [kind for kind in kinds if kind is not None]
         types += operation.parameters.values()
     schemas, components = msgspec.json.schema_components(
@@ -116,6 +117,8 @@ def _responses(operation: Operation, inline: dict[int, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
     if operation.stream:
         answer["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+    elif operation.result is Binary:
+        answer["content"] = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
     else:
         answer["content"] = {"application/json": {"schema": inline[id(operation.result)]}}
         if "etag" in operation.result.__struct_fields__:

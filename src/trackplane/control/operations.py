@@ -63,6 +63,14 @@ class Call:
         )
 
 
+class Binary(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that is no JSON: bytes named by their content, so that they may be kept for ever."""
+
+    content: bytes
+    media_type: str
+    filename: str
+
+
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table."""
 

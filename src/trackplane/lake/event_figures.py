@@ -1,0 +1,125 @@
+"""Figures of one event over recent files: how many an hour, and which violations it has."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from trackplane.lake import views
+from trackplane.lake.commit import DIRTY, EVENTS, LakeError
+from trackplane.lake.duckdb import Workspace
+from trackplane.lake.manifest import ManifestReader
+
+HOUR_MS: Final = 3_600_000
+_MEMORY_MB: Final = 256
+_MOST: Final = 50  # violations told
+
+
+class Hour(msgspec.Struct, frozen=True):
+    """What arrived in the hour that begins ``at`` (ms)."""
+
+    at: int
+    seen: int
+    violations: int
+    dirty: int
+
+
+class Flawed(msgspec.Struct, frozen=True):
+    """A violation by code and place, places in arrays as one (``/what/items/*``)."""
+
+    code: str
+    pointer: str
+    count: int
+    dirty: int
+    last_at: int
+
+
+class EventFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Hours that had events, and the most frequent violations; ``cut``: time was short."""
+
+    hours: Sequence[Hour] = ()
+    violations: Sequence[Flawed] = ()
+    cut: bool = False
+
+
+def event_figures(
+    manifest: ManifestReader,
+    *,
+    app: str,
+    event: str,
+    env: str,
+    hours_since: int,
+    violations_since: int,
+    timeout_s: float,
+) -> EventFigures:
+    """Return figures of an event (``env`` empty: of all environments) since these times (ms).
+
+    Raises:
+        LakeError: the manifest cannot be read.
+    """
+    snapshot = manifest.snapshot()
+    since = min(hours_since, violations_since)
+    sources = {
+        table: [
+            str((manifest.folder / file.path).resolve())
+            for file in manifest.files(table, snapshot)
+            if file.max_server >= since and (not file.apps or app in file.apps)
+        ]
+        for table in (EVENTS, DIRTY)
+    }
+    where = f"app = {views.literal(app)} AND event = {views.literal(event)}"
+    where += f" AND env = {views.literal(env)}" if env else ""
+    parts = [
+        f"SELECT {moment} AS at, violations, {dirty} AS dirty FROM ({views.read(paths)})"  # noqa: S608
+        f" WHERE {where} AND {moment} >= {since}{more}"
+        for paths, moment, dirty, more in (
+            (sources[EVENTS], "epoch_ms(server)", "false", ""),
+            (sources[DIRTY], "server", "true", " AND stage <> 'rule'"),
+        )
+        if paths
+    ]
+    if not parts:
+        return EventFigures()
+    deadline = time.monotonic() + timeout_s
+    try:
+        with _bounded(timeout_s) as workspace:
+            workspace.rows(f"CREATE TEMP TABLE arrived AS {' UNION ALL '.join(parts)}")
+            hours = workspace.rows(
+                f"SELECT at - at % {HOUR_MS} AS hour, count(*) FILTER (NOT dirty),"  # noqa: S608
+                " count(*) FILTER (NOT dirty AND len(violations) > 0), count(*) FILTER (dirty)"
+                f" FROM arrived WHERE at >= {hours_since} GROUP BY hour ORDER BY hour"
+            )
+            flawed = workspace.rows(
+                "SELECT flaw.code, regexp_replace(flaw.pointer, '/[0-9]+(/|$)', '/*\\1', 'g') AS place,"  # noqa: S608
+                " count(*) AS n, count(*) FILTER (dirty), max(at) FROM"
+                " (SELECT at, dirty, unnest(violations) AS flaw FROM arrived"
+                f"  WHERE at >= {violations_since})"
+                f" GROUP BY ALL ORDER BY n DESC, flaw.code, place LIMIT {_MOST}"
+            )
+    except LakeError:
+        if time.monotonic() < deadline:
+            raise
+        return EventFigures(cut=True)
+    return EventFigures(
+        hours=[Hour(*row) for row in hours], violations=[Flawed(*row) for row in flawed]
+    )
+
+
+@contextmanager
+def _bounded(timeout_s: float) -> Iterator[Workspace]:
+    """Give a workspace whose statement is interrupted when time is up."""
+    spill = Path(tempfile.gettempdir()) / "trackplane-figures"
+    with Workspace(memory_mb=_MEMORY_MB, threads=1, spill=spill) as workspace:
+        timer = threading.Timer(timeout_s, workspace.interrupt)
+        timer.start()
+        try:
+            yield workspace
+        finally:
+            timer.cancel()
