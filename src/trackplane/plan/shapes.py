@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import marshal
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -80,6 +80,7 @@ class ShapeReader:
         self.report = report
         self._types = types
         self._expanded: dict[str, Any] = {}
+        self._named_in: dict[str, set[str]] = {}  # type -> the types it names
         self._broken: set[str] = set()
         self._names: dict[str, str] = {}
         self._remembered: dict[object, Known] = {}
@@ -87,7 +88,7 @@ class ShapeReader:
     def reporting(self, report: Report) -> ShapeReader:
         """Return a reader of the same types that reports elsewhere and knows what this one knows."""
         other = ShapeReader(report, self._types)
-        other._expanded, other._broken = self._expanded, self._broken
+        other._expanded, other._broken, other._named_in = self._expanded, self._broken, self._named_in
         other._names, other._remembered = self._names, self._remembered
         return other
 
@@ -123,9 +124,11 @@ class ShapeReader:
         found = self._expanded.get(name)
         if found is None:
             before = len(self.report.entries)
+            inner: set[str] = set()
             found = self.expand(
-                self._types[name], ("types", name), used=set(), above=(*above, name)
+                self._types[name], ("types", name), used=inner, above=(*above, name)
             )
+            self._named_in[name] = inner
             if parts_of(found) > MAX_PARTS:
                 self.report.add(
                     "too_large", f"type {name!r} has more than {MAX_PARTS:,} parts",
@@ -141,6 +144,10 @@ class ShapeReader:
     def tree_of(self, name: str) -> Any:
         """Return a type's expanded tree, or None; two readers' trees tell whether it changed."""
         return None if name in self._broken else self._expanded.get(name)
+
+    def uses_of(self, name: str) -> Collection[str]:
+        """Return the types that a type names."""
+        return self._named_in.get(name, ())
 
     # -- names
 

@@ -301,6 +301,17 @@ class SourceFile:
             return "".join(self._lines(found))
         return "".join(_split(self.text)[place.first - 1 : place.last])
 
+    def piece(self, section: str, name: str) -> tuple[int, str, int] | None:
+        """Return where the piece with an entry begins, its text, and how deep in it paths begin.
+
+        At depth 1 the piece is the entry's name with its value, at 0 a mapping of sections.
+        """
+        found = self._piece_of((section, name))
+        if found is None:
+            return None
+        text = self._text_of(found)
+        return found.end - len(text), text, 1 if found.kind in SECTIONS else 0
+
     def twice(self, section: str, name: str) -> tuple[int, tuple[int, int]]:
         """Return where an entry that is written twice begins: a line, and again line and column."""
         wanted = section, name

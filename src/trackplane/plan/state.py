@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from trackplane.errors import Finding
 from trackplane.plan.cut import SECTIONS
-from trackplane.plan.events import EventReader
+from trackplane.plan.events import EventReader, group_use
 from trackplane.plan.groups import Group
 from trackplane.plan.model import EventSpec, Library, Metric, Property
 from trackplane.plan.report import Entry, Path, Report
@@ -58,6 +58,23 @@ class State:
         return sorted(
             placed, key=lambda f: (order.get(f.file or first, 0), f.line or 0, f.column or 0)
         )
+
+    def unused(self) -> list[tuple[str, str]]:
+        """Return the plan's own types and groups that no event uses, as (section, name)."""
+        used: set[str] = set()
+        for uses in set(self.uses.values()):
+            used |= uses
+        for name, group in self.groups.items():
+            if group_use(name) in used:
+                used |= group.uses
+        waiting = [name for name in used if name in self.types]
+        while waiting:
+            for inner in self.shapes.uses_of(waiting.pop()):
+                if inner not in used:
+                    used.add(inner)
+                    waiting.append(inner)
+        types = [("types", name) for name in self.own_types if name not in used]
+        return types + [("groups", g) for g in self.own_groups if group_use(g) not in used]
 
     def _home_of(self, path: Path) -> str | None:
         if len(path) > 1 and path[0] in self.homes:

@@ -82,6 +82,16 @@ class Workspace:
         file = self._state.homes.get(section, {}).get(name)
         return self._state.sources[file].part(section, name) if file is not None else None
 
+    def piece(self, section: str, name: str) -> tuple[str, int, str, int] | None:
+        """Return file, start, text and depth of the piece a part is in, for edits of the text."""
+        file = self._state.homes.get(section, {}).get(name)
+        found = self._state.sources[file].piece(section, name) if file is not None else None
+        return (file, *found) if file is not None and found is not None else None
+
+    def unused(self) -> list[tuple[str, str]]:
+        """Return the plan's own types and groups that no event uses, as (section, name)."""
+        return self._state.unused()
+
     def placed(self, entries: list[Entry]) -> list[Finding]:
         """Return findings by path with file, line and column, in the order of the files.
 
