@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import Final
 
 _ENGAGEMENT: Final = """\
@@ -56,12 +57,13 @@ RULE_CHANGES: Final[tuple[tuple[str, str], ...]] = (
     ),
 )
 
-# Laid behind the example plan's events: the plan change of the demo is one new event.
-PLAN_CHANGE: Final = """\
-  gift_card:
-    title: {en: Gift card bought, zh: 购买礼品卡}
-    owner: team:growth
-    grade: P1
-    groups: [visit]
-    what: {total: {type: money, required: true}}
+# The plan change of the demo is one new event; laid behind the example plan's events it is a text.
+GIFT_CARD: Final = """\
+gift_card:
+  title: {en: Gift card bought, zh: 购买礼品卡}
+  owner: team:growth
+  grade: P1
+  groups: [visit]
+  what: {total: {type: money, required: true}}
 """
+PLAN_CHANGE: Final = indent(GIFT_CARD, "  ")

@@ -176,16 +176,18 @@ class Platform:
                     continue
         return died
 
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}"}
+    def _headers(self, token: str = "") -> dict[str, str]:
+        return {"Authorization": f"Bearer {token or self.token}"}
 
-    def call(self, method: str, path: str, *, etag: str | None = None, **parts: Any) -> Any:
-        """Return the JSON of an API call.
+    def call(
+        self, method: str, path: str, *, etag: str | None = None, token: str = "", **parts: Any
+    ) -> Any:
+        """Return the JSON of an API call, by the first admin's token or another.
 
         Raises:
             UnavailableError: the answer is not a success; the message holds it.
         """
-        headers = self._headers() | ({"If-Match": etag} if etag else {})
+        headers = self._headers(token) | ({"If-Match": etag} if etag else {})
         answer = self._http.request(method, f"{self.url}/api/v1{path}", headers=headers, **parts)
         if not answer.is_success:
             raise UnavailableError(f"{method} {path}: {answer.status_code} {answer.text[:2000]}")

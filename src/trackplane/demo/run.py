@@ -18,8 +18,8 @@ from typing import Any, Final
 import msgspec
 
 from trackplane.codegen import generate_python
-from trackplane.demo import check, trials
-from trackplane.demo.changes import PLAN_CHANGE, RULE_CHANGES
+from trackplane.demo import check, design, trials
+from trackplane.demo.changes import RULE_CHANGES
 from trackplane.demo.example import example_text
 from trackplane.demo.platform import Platform
 from trackplane.demo.sender import Result, Task
@@ -237,11 +237,8 @@ def _change_while(
         answer = platform.call("PUT", path, etag=etag, json={"source": source})
         effective.append(_effective(platform, answer["number"], f"rule {name}", say))
     time.sleep(pause)
-    source = example_text("plan.yaml").replace("\nmetrics:\n", f"\n{PLAN_CHANGE}\nmetrics:\n")
-    path = "/apps/shop/plan"
-    body = {"files": {"plan.yaml": source}, "message": "gift cards"}
-    answer = platform.call("PUT", path, etag=platform.etag(path), json=body)
-    effective.append(_effective(platform, answer["number"], "plan change", say))
+    number = design.change_plan(platform, say)
+    effective.append(_effective(platform, number, "plan change", say))
     if not trials.show(platform, say):
         raise DemoError("the shadow or the canary did not come to its end")
     if not _running(senders):
