@@ -245,6 +245,11 @@ def _unowned(
 # --- telling owners
 
 
+def tend(platform: Platform) -> None:
+    """Tell owners of what they should look at."""
+    tell_owners(platform)
+
+
 def tell_owners(platform: Platform) -> int:
     """Tell owners of what expires soon and of events that began to break their plan; once each."""
     now = platform.clock()

@@ -15,7 +15,16 @@ import msgspec
 import structlog
 import uvicorn
 
-from trackplane.control import canary, guard, observations, replay, shadow, tables
+from trackplane.control import (
+    canary,
+    guard,
+    my_events,
+    observations,
+    outbox,
+    replay,
+    shadow,
+    tables,
+)
 from trackplane.control.access import new_secret
 from trackplane.control.api import Api
 from trackplane.control.assist_index import CatalogueIndex
@@ -45,6 +54,7 @@ _log = structlog.get_logger(__name__)
 NODE_TOKEN: Final = "node.token"  # noqa: S105 - a file's name
 _GRACE_S: Final = 3
 _TEND_S: Final = 1.0
+_TELL_S: Final = 600.0  # between looks at what owners should be told
 _COUNT_S: Final = 2.0
 
 
@@ -160,6 +170,8 @@ class ControlPlane:
                 self._tend(_TEND_S, (_follow, canary.tend, guard.tend, shadow.tend))
             ),
             asyncio.create_task(self._tend(_COUNT_S, (observations.tend,))),
+            asyncio.create_task(self._tend(_TEND_S, (outbox.tend,))),
+            asyncio.create_task(self._tend(_TELL_S, (my_events.tend,))),
         ]
         await asyncio.to_thread(replay.resume, self.platform)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)

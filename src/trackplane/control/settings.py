@@ -36,6 +36,7 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
         smtp_host: mail server; empty: no e-mail is sent.
         smtp_port: its port.
         smtp_starttls: go over to TLS before anything is said; refuse a server that cannot.
+        smtp_ca: file of certificates the mail server is trusted by; empty: the system's.
         smtp_user: name to sign in with; empty: without.
         smtp_password: password of that name.
         smtp_from: address that mails come from.
@@ -48,6 +49,7 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_starttls: bool = True
+    smtp_ca: str = ""
     smtp_user: str = ""
     smtp_password: str = ""
     smtp_from: str = "trackplane@localhost"
