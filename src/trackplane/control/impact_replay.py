@@ -20,7 +20,7 @@ from trackplane.admission.admit import Admitter, Mode, Outcome, Policy, Validato
 from trackplane.admission.record import Record
 from trackplane.admission.round import Round
 from trackplane.control import insight_wire
-from trackplane.control.masking import masked_properties
+from trackplane.control.masking import PERSONAL, holds_personal, masked_properties
 from trackplane.control.operations import Call
 from trackplane.discovery import AppSettings
 from trackplane.engine.validation import compile_validation
@@ -32,7 +32,7 @@ from trackplane.lake.commit import RAW
 from trackplane.lake.sample import EventSample, Sampled, Stratum, dirty_event
 from trackplane.plan.model import EventSpec
 from trackplane.plan.validate import Validator as PlanValidator
-from trackplane.plan.violations import CODES
+from trackplane.plan.violations import CODES, Violation
 
 LIVE: Final = 5_000  # events of the stream's end at most
 _LIVE_BYTES: Final = 4 * 1024 * 1024  # read at once
@@ -98,8 +98,10 @@ class Judge:
         )
         return self._admitter.admit(record, self._now, Round())
 
-    def findings(self, event: JsonObject, outcome: Outcome) -> list[Finding]:
-        """Return the violations of an event with masked values and broken constraints."""
+    def findings(
+        self, event: JsonObject, outcome: Outcome, specs: Sequence[EventSpec]
+    ) -> list[Finding]:
+        """Return the violations of an event with broken constraints, and values none of the plans hides."""
         planned = self._planned.get(event["event"])
         told = {(found.code, found.pointer) for found in outcome.violations}
         found = [
@@ -108,7 +110,7 @@ class Judge:
                 message=violation.message,
                 pointer=violation.pointer,
                 severity=violation.severity,
-                hint=f"{violation.rule}; sent: {violation.input}" if violation.rule else None,
+                hint=_hint(violation, specs),
             )
             for violation in (planned.find(event) if planned is not None else ())
             if (violation.code, violation.pointer) in told
@@ -119,6 +121,23 @@ class Judge:
             for each in outcome.violations
             if (each.code, each.pointer) not in known
         ]
+
+
+def _hint(violation: Violation, specs: Sequence[EventSpec]) -> str | None:
+    """Return the broken constraint and what was sent, unless one of the plans calls that personal."""
+    if not violation.rule:
+        return None
+    namespace, _, rest = violation.pointer.lstrip("/").partition("/")
+    name = rest.partition("/")[0].replace("~1", "/").replace("~0", "~")
+    shapes = [
+        shape
+        for spec in specs
+        for space, properties in spec.properties.items()
+        for each, shape in properties.items()
+        if not namespace or (space, each) == (namespace, name)
+    ]
+    hidden = any(map(holds_personal, shapes)) or f"{namespace}.{name}" in PERSONAL
+    return violation.rule if hidden else f"{violation.rule}; sent: {violation.input}"
 
 
 def sides(
@@ -365,8 +384,8 @@ class _Tally:
                 platform=event.stratum.platform,
                 version=event.stratum.version,
                 at=event.server,
-                violations=self._judges[1].findings(event.merged, new),
-                before=self._judges[0].findings(event.merged, old),
+                violations=self._judges[1].findings(event.merged, new, specs),
+                before=self._judges[0].findings(event.merged, old, specs),
                 what=shown,
             )
         )
