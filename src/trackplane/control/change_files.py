@@ -28,7 +28,7 @@ from trackplane.control.changes import (
     require_state,
     save_branch,
 )
-from trackplane.control.merge import merge
+from trackplane.plan.merge_lines import merge_lines
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import CursorError, page
 from trackplane.control.problems import NotFoundError, StaleError
@@ -331,7 +331,7 @@ def stale(
         author=row.author,
         yours=ours,
         base=origin,
-        merged=merge(origin, other, ours) if origin is not None else None,
+        merged=merge_lines(origin, other, ours) if origin is not None else None,
         etag=etag_of(row),
     )
     return error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trackplane.control.merge import merge
+from trackplane.plan.merge_lines import merge_lines
 from trackplane.control.operations import Call
 from trackplane.control.problems import StaleError
 from trackplane.control.wire import Conflict
@@ -36,7 +36,7 @@ def require_match(
             author=author,
             yours=yours,
             base=origin,
-            merged=merge(origin, theirs, yours) if origin is not None else None,
+            merged=merge_lines(origin, theirs, yours) if origin is not None else None,
             etag=etag,
         )
         raise

@@ -3,7 +3,8 @@
 Pure: no I/O, clock or environment.
 """
 
-from trackplane.plan.compatibility import Change, diff
+from trackplane.plan.changes import Difference, PartChange
+from trackplane.plan.diff import difference
 from trackplane.plan.format import fmt
 from trackplane.plan.jsonschema import to_json_schema
 from trackplane.plan.libraries import load_library, split_libraries
@@ -17,11 +18,12 @@ from trackplane.plan.workspace import Place, Workspace
 
 __all__ = [
     "CODES",
-    "Change",
+    "Difference",
     "EventSpec",
     "Library",
     "LintRules",
     "Loaded",
+    "PartChange",
     "Place",
     "Plan",
     "PlanError",
@@ -30,7 +32,7 @@ __all__ = [
     "Violation",
     "Workspace",
     "compile_validator",
-    "diff",
+    "difference",
     "fix",
     "fmt",
     "lint",

@@ -11,6 +11,7 @@ _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "renamed": ">", "
 _ONE: Final = {
     "use": "library", "types": "type", "groups": "group", "events": "event", "metrics": "metric",
 }  # fmt: skip
+_SIGNS_OF_MARKUP: Final = "\\`*_|~[]"
 _MOST: Final = 200  # parts written out in a comment; GitHub takes 65,536 characters
 _LONG: Final = 80
 
@@ -107,15 +108,26 @@ def _all(found: Difference) -> int:
 
 
 def _cell(text: str) -> str:
-    return _html(text).replace("|", "\\|").replace("\n", " ")
+    """Return a text that stands in a cell as it is: no mark-up, no mention, no end of the cell."""
+    plain = _html(text).replace("\n", " ")
+    return "".join(f"\\{sign}" if sign in _SIGNS_OF_MARKUP else sign for sign in plain)
 
 
 def _code(text: str) -> str:
-    mark = "``" if "`" in text else "`"
-    return f"{mark}{text}{mark}".replace("|", "\\|").replace("\n", " ")
+    return (
+        f"<code>{_html(text)}</code>".replace("|", "&#124;")
+        .replace("*", "&#42;")
+        .replace("\n", " ")
+    )
 
 
 def _html(text: str) -> str:
-    for sign, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "&#64;")):
+    for sign, name in (
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        (">", "&gt;"),
+        ("@", "&#64;"),
+        ("`", "&#96;"),
+    ):
         text = text.replace(sign, name)
     return text
