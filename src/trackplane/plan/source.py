@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import marshal
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
@@ -35,6 +35,7 @@ from trackplane.plan.text import PlanError, hidden_characters, position
 
 _MAX_DEPTH: Final = 200
 _MAX_WHOLE: Final = 32 << 20  # characters of a text that is read whole because it cannot be cut
+_INSIDE: Final = 3  # paths of at least so many parts lead into an entry
 _PLACE: Final = re.compile(r"at line (\d+), column (\d+)")
 _HALF: Final = re.compile("[\ud800-\udfff]")
 _DUPLICATE: Final = "duplicate mapping key"
@@ -72,7 +73,13 @@ class SourceFile:
         self._lengths: list[int] = []
         self._names: list[Any] = []  # of an entry's piece its name, of others (section, name) pairs
         self._others: dict[int, list[tuple[Any, Any]]] = {}
-        self._index: dict[tuple[str, str], int] | None = None
+        self._index: dict[tuple[str, str], int] | None = None  # these are made when first asked for
+        self._offsets: list[int] | None = None
+        self._first_lines: list[int] | None = None
+        self._composed: tuple[int, Any] = (
+            -1,
+            None,
+        )  # the last piece whose positions were asked for
 
     @classmethod
     def read(cls, path: str, text: str) -> tuple[SourceFile, Held]:
@@ -200,7 +207,7 @@ class SourceFile:
         Only entries of one section are cut again alone, between entries that stay.
         """
         head, tail = common_ends(self.text, text)
-        ends = list(accumulate(self._lengths))
+        ends = self._starts()[1:]
         stop = len(self.text) - tail  # what changed is [head, stop) here
         first = bisect_left(ends, head)
         last = first + 1
@@ -245,7 +252,7 @@ class SourceFile:
 
     def packed(self, names: set[tuple[str, str]]) -> Iterator[tuple[str, Any, Any]]:
         """Read some entries again: yield section, name and packed value of each."""
-        starts = [0, *accumulate(self._lengths)]
+        starts = self._starts()
         for number, kind in enumerate(self._kinds):
             if any(name in names for name in self._names_of(number)):
                 held = self._read(Piece(kind, starts[number], starts[number + 1]))
@@ -256,7 +263,24 @@ class SourceFile:
     # -- places
 
     def _line_at(self, offset: int) -> int:
-        return self.text.count("\n", 0, offset) + 1
+        """Return the line of a character; of a piece's first one without counting from the top."""
+        if self._first_lines is None:
+            counts = [
+                self.text.count("\n", start, start + length)
+                for start, length in zip(self._starts(), self._lengths, strict=False)
+            ]
+            self._first_lines = list(accumulate(counts, initial=1))
+        starts = self._starts()
+        number = bisect_right(starts, offset) - 1
+        if number < 0 or number >= len(self._first_lines):
+            return self.text.count("\n", 0, offset) + 1
+        return self._first_lines[number] + self.text.count("\n", starts[number], offset)
+
+    def _starts(self) -> list[int]:
+        """Return where each piece begins, and where the last one ends."""
+        if self._offsets is None:
+            self._offsets = list(accumulate(self._lengths, initial=0))
+        return self._offsets
 
     def _piece_of(self, path: Path) -> Piece | None:
         """Return the piece in which a part stands."""
@@ -273,7 +297,7 @@ class SourceFile:
             if self._kinds != [WHOLE]:
                 return None
             number = 0
-        start = sum(self._lengths[:number])
+        start = self._starts()[number]
         return Piece(self._kinds[number], start, start + self._lengths[number])
 
     def place(self, section: str, name: str) -> Place | None:
@@ -315,7 +339,7 @@ class SourceFile:
     def twice(self, section: str, name: str) -> tuple[int, tuple[int, int]]:
         """Return where an entry that is written twice begins: a line, and again line and column."""
         wanted = section, name
-        starts = [0, *accumulate(self._lengths)]
+        starts = self._starts()
         places = [
             (self._line_at(starts[number]), indent_of(self.text, starts[number]) + 1)
             for number in range(len(self._kinds))
@@ -346,8 +370,13 @@ class SourceFile:
         found = self._piece_of(path)
         if found is None:
             return replace(finding, file=self.path, line=1, column=1)
+        if found.kind in SECTIONS and len(path) < _INSIDE:
+            column = indent_of(self.text, found.start) + 1
+            return replace(finding, file=self.path, line=self._line_at(found.start), column=column)
         inner = path[1:] if found.kind in SECTIONS else path
-        node, mark = _find(_compose(self._text_of(found)), inner)
+        if self._composed[0] != found.start:
+            self._composed = found.start, _compose(self._text_of(found))
+        node, mark = _find(self._composed[1], inner)
         if mark is None:
             return replace(finding, file=self.path, line=self._line_at(found.start), column=1)
         line = self._line_at(found.start) + mark.line

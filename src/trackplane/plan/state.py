@@ -15,7 +15,7 @@ from trackplane.plan.report import Entry, Path, Report
 from trackplane.plan.shapes import ShapeReader
 from trackplane.plan.source import SourceFile
 
-_EXACTLY: Final = 2_000  # findings with a column; those after them have their entry's line
+_EXACTLY: Final = 1_000  # findings with a column; those after them have their entry's line
 
 
 @dataclass(kw_only=True)
