@@ -29,42 +29,24 @@ export type Variant = Early["Variant"];
 export type PlanText = Early["EventSpec"]["title"];
 export type Revision = Known["Revision"];
 
-export type Kind = "event" | "metric" | "group" | "property";
-
-export interface Highlight {
-  field: string;
-  text: string;
-  ranges: [number, number][];
-}
-
-export interface Hit {
-  kind: Kind;
-  app: string;
-  name: string;
-  title: string;
-  description: string;
-  owner: string;
-  grade: string;
-  tags: string[];
-  platforms: string[];
-  state: string;
-  deprecated: boolean;
-  trust: string;
-  properties: number;
-  last_seen: number | null;
-  daily: number[];
-  highlights: Highlight[];
-}
-
-export interface Facet {
-  value: string;
-  count: number;
-}
-
-export interface Found {
-  items: Hit[];
-  total: number;
-  facets: Record<string, Facet[]>;
-  next: string | null;
-  took_ms: number;
-}
+export type Hit = Early["Hit"];
+export type Found = Early["Hits"];
+export type Facet = Early["FacetValue"];
+export type Shapes = Early["Shapes"];
+export type PlanPart = Early["PlanPart"];
+export type PlanDiffAnswer = Early["PlanDiff"];
+export type Log = Early["Log"];
+export type Blame = Early["Blame"];
+export type Libraries = Early["Libraries"];
+export type LibrarySummary = Early["LibrarySummary"];
+export type LibraryVersion = Early["LibraryVersion"];
+export type Preview = Early["Preview"];
+export type Proposals = Early["EventProposals"];
+export type Why = { code: string; text: Record<string, string> };
+export type EventDraft = Early["EventDraft"];
+export type TemplateList = Early["TemplateList"];
+export type Template = Early["Template"];
+export type BranchPart = Early["BranchPart"];
+export type BranchSaved = Early["BranchSaved"];
+export type ChangeRequest = Early["ChangeRequest"];
+export type ChangeRequests = Early["ChangeRequests"];

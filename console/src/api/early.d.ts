@@ -448,6 +448,8 @@ export interface components {
                 [key: string]: string[] | null;
             };
             datasets: string[];
+            /** @default [] */
+            views?: string[];
             /** @default  */
             why?: string;
         };
@@ -730,6 +732,534 @@ export interface components {
             next: string | null;
         };
         /**
+         * DesignSource
+         * @description An event under design: its name and its part of a plan, perhaps half written.
+         */
+        DesignSource: {
+            name: string;
+            /**
+             * @description YAML text
+             * @default
+             */
+            text?: string;
+        };
+        /**
+         * Reason
+         * @description Why something is proposed: a stable ``code``, and the text by language (``en``, ``zh``).
+         */
+        Reason: {
+            code: string;
+            text: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * DuplicateEvent
+         * @description A planned event that may be the one under design, under another name.
+         */
+        DuplicateEvent: {
+            app: string;
+            event: string;
+            title: string;
+            score: number;
+            reasons: components["schemas"]["Reason"][];
+        };
+        /**
+         * ReusableGroup
+         * @description A group to reuse; ``home`` is the app, or the library (``commerce@3``) to ``use`` first.
+         */
+        ReusableGroup: {
+            name: string;
+            home: string;
+            score: number;
+            reasons: components["schemas"]["Reason"][];
+        };
+        /**
+         * ReusableType
+         * @description A named type for the property at ``path``.
+         */
+        ReusableType: {
+            path: string;
+            name: string;
+            home: string;
+            score: number;
+            reasons: components["schemas"]["Reason"][];
+        };
+        /**
+         * ProposedProperty
+         * @description A property to add, as events like this one define it; ``text`` is its line of YAML.
+         */
+        ProposedProperty: {
+            path: string;
+            definition: unknown;
+            text: string;
+            used_by: number;
+            score: number;
+            reasons: components["schemas"]["Reason"][];
+        };
+        /**
+         * SameProperty
+         * @description A property under design that ``used_by`` events call ``like``.
+         */
+        SameProperty: {
+            path: string;
+            like: string;
+            used_by: number;
+            score: number;
+            reasons: components["schemas"]["Reason"][];
+        };
+        /**
+         * MissingPart
+         * @description What an event lacks: the points it would bring, where, and what to write.
+         */
+        MissingPart: {
+            code: string;
+            points: number;
+            message: {
+                [key: string]: string;
+            };
+            path: string;
+            fix: string;
+        };
+        /**
+         * CompletenessScore
+         * @description How complete an event is, 0 to 100, and what is missing, the most valuable first.
+         */
+        CompletenessScore: {
+            score: number;
+            missing: components["schemas"]["MissingPart"][];
+        };
+        /**
+         * EventProposals
+         * @description What the catalogue proposes for an event under design; ``readable``: all of it was YAML.
+         */
+        EventProposals: {
+            duplicates: components["schemas"]["DuplicateEvent"][];
+            groups: components["schemas"]["ReusableGroup"][];
+            properties: components["schemas"]["ProposedProperty"][];
+            types: components["schemas"]["ReusableType"][];
+            same_properties: components["schemas"]["SameProperty"][];
+            completeness: components["schemas"]["CompletenessScore"];
+            readable: boolean;
+        };
+        /**
+         * DraftQuery
+         * @description How many samples to read, of how many days; ``allowed`` is the share of values that is dirt.
+         */
+        DraftQuery: {
+            /** @default 2000 */
+            samples?: number;
+            /** @default 30 */
+            days?: number;
+            /** @default 0.02 */
+            allowed?: number;
+        };
+        /**
+         * DraftProperty
+         * @description An inferred property: how often it was there, why it is what it is, and what did not fit.
+         */
+        DraftProperty: {
+            path: string;
+            definition: unknown;
+            share: number;
+            pii: string | null;
+            why: {
+                [key: string]: string;
+            }[];
+            dirt: string[];
+        };
+        /**
+         * EventDraft
+         * @description An event as its samples show it; ``text`` is its part of a plan, under its name.
+         */
+        EventDraft: {
+            app: string;
+            event: string;
+            planned: boolean;
+            samples: number;
+            text: string;
+            properties: components["schemas"]["DraftProperty"][];
+            notes: {
+                [key: string]: string;
+            }[];
+            completeness: components["schemas"]["CompletenessScore"];
+        };
+        /**
+         * TemplateSummary
+         * @description A template: a part of a plan to start from.
+         */
+        TemplateSummary: {
+            name: string;
+            title: {
+                [key: string]: string;
+            };
+            description: {
+                [key: string]: string;
+            };
+            events: string[];
+            groups: string[];
+            types: string[];
+            metrics: string[];
+        };
+        /**
+         * TemplateList
+         * @description Every template.
+         */
+        TemplateList: {
+            items: components["schemas"]["TemplateSummary"][];
+        };
+        /**
+         * TemplateQuery
+         * @description For which app, and with what before each name; ``app`` empty: as the template has it.
+         */
+        TemplateQuery: {
+            /** @default  */
+            app?: string;
+            /** @default  */
+            prefix?: string;
+        };
+        /**
+         * Template
+         * @description A template with its text for an app: a file to add to the plan as ``file``.
+         */
+        Template: {
+            name: string;
+            title: {
+                [key: string]: string;
+            };
+            description: {
+                [key: string]: string;
+            };
+            events: string[];
+            groups: string[];
+            types: string[];
+            metrics: string[];
+            file: string;
+            text: string;
+            collisions: string[];
+        };
+        /**
+         * ChangeCreate
+         * @description A new change request; its branch starts at the plan in force, with these files changed.
+         */
+        ChangeCreate: {
+            app: string;
+            title: string;
+            /** @default  */
+            description?: string;
+            /** @default null */
+            requirement?: number | null;
+            /** @default null */
+            deadline?: string | null;
+            /** @default {} */
+            files?: {
+                [key: string]: string | null;
+            };
+        };
+        /**
+         * ChangePatch
+         * @description What is to change of a change request's own texts; what is left out stays.
+         */
+        ChangePatch: {
+            title?: string;
+            description?: string;
+            requirement?: number | null;
+            deadline?: string | null;
+        };
+        /**
+         * Allowed
+         * @description Whether the asking token may do an action now, and if not, why.
+         */
+        Allowed: {
+            /** @enum {unknown} */
+            action: "approve" | "close" | "comment" | "edit" | "merge" | "rebase" | "reject" | "submit" | "withdraw";
+            allowed: boolean;
+            reasons: string[];
+        };
+        /**
+         * Rejection
+         * @description Who rejected a change request, when and why.
+         */
+        Rejection: {
+            by: string;
+            at: number;
+            reason: string;
+        };
+        /**
+         * ChangeRequest
+         * @description A change request.
+         */
+        ChangeRequest: {
+            id: number;
+            app: string;
+            title: string;
+            description: string;
+            requirement: number | null;
+            author: string;
+            /** @enum {unknown} */
+            state: "approved" | "closed" | "draft" | "in_review" | "merged";
+            base: number;
+            current: number | null;
+            version: number;
+            deadline: string | null;
+            created_at: number;
+            updated_at: number;
+            submitted_at: number | null;
+            approved_at: number | null;
+            merged_at: number | null;
+            closed_at: number | null;
+            merged_revision: number | null;
+            number: number | null;
+            effective_ms: number | null;
+            stale: boolean;
+            findings: number;
+            waiting: number;
+            counts: components["schemas"]["Counts"];
+            rejection: components["schemas"]["Rejection"] | null;
+            impact_version: number | null;
+            impact_fresh: boolean;
+            comments: number;
+            unread: number;
+            waits_for_me: boolean;
+            actions: components["schemas"]["Allowed"][];
+            etag: string;
+        };
+        /**
+         * Counts
+         * @description How many parts differ, by kind and by class.
+         */
+        Counts: {
+            /** @default 0 */
+            added?: number;
+            /** @default 0 */
+            changed?: number;
+            /** @default 0 */
+            removed?: number;
+            /** @default 0 */
+            renamed?: number;
+            /** @default 0 */
+            affected?: number;
+            /** @default 0 */
+            neutral?: number;
+            /** @default 0 */
+            additive?: number;
+            /** @default 0 */
+            narrowing?: number;
+            /** @default 0 */
+            breaking?: number;
+        };
+        /**
+         * ChangeQuery
+         * @description Which change requests: ``query`` looks in titles and touched names.
+         */
+        ChangeQuery: {
+            /** @default 100 */
+            limit?: number;
+            /** @default  */
+            cursor?: string;
+            /** @default  */
+            query?: string;
+            /** @default  */
+            app?: string;
+            /**
+             * @default
+             * @enum {unknown}
+             */
+            state?: "" | "approved" | "closed" | "draft" | "in_review" | "merged" | "open";
+            /** @default  */
+            author?: string;
+            /** @default false */
+            mine?: boolean;
+            /** @default false */
+            waits?: boolean;
+            /** @default null */
+            requirement?: number | null;
+            /** @default  */
+            event?: string;
+        };
+        /**
+         * ChangeRequests
+         * @description A page of change requests, newest first.
+         */
+        ChangeRequests: {
+            items: components["schemas"]["ChangeRequest"][];
+            next: string | null;
+        };
+        /**
+         * BranchFiles
+         * @description Changed files by path (null: removed); ``note`` says what for, in the history.
+         */
+        BranchFiles: {
+            files: {
+                [key: string]: string | null;
+            };
+            /** @default  */
+            note?: string;
+        };
+        /**
+         * BranchPartPut
+         * @description One part of the plan by name: its YAML text as it stands under its name, null removes it.
+         */
+        BranchPartPut: {
+            /** @enum {unknown} */
+            section: "events" | "groups" | "metrics" | "types";
+            name: string;
+            text: string | null;
+            /** @default  */
+            file?: string;
+        };
+        /**
+         * BranchParts
+         * @description Changed parts; all of them are taken or none.
+         */
+        BranchParts: {
+            parts: components["schemas"]["BranchPartPut"][];
+            /** @default  */
+            note?: string;
+        };
+        /**
+         * BranchSaved
+         * @description A saved version, and all that is wrong with it; approvals that fell by it.
+         */
+        BranchSaved: {
+            change: number;
+            version: number;
+            ok: boolean;
+            findings: components["schemas"]["Finding"][];
+            counts: components["schemas"]["Counts"];
+            fallen: string[];
+            /** @enum {unknown} */
+            state: "approved" | "closed" | "draft" | "in_review" | "merged";
+            etag: string;
+        };
+        /**
+         * ChangeBranch
+         * @description The files of a branch: ``changed`` are those that differ from the base (null: removed).
+         */
+        ChangeBranch: {
+            change: number;
+            version: number;
+            base: number;
+            files: {
+                [key: string]: string;
+            };
+            changed: {
+                [key: string]: string | null;
+            };
+            etag: string;
+        };
+        /**
+         * BranchQuery
+         * @description Which version (0: the last); ``all`` gives the files that did not change as well.
+         */
+        BranchQuery: {
+            /** @default 0 */
+            version?: number;
+            /** @default false */
+            all?: boolean;
+        };
+        /**
+         * ChangePartQuery
+         * @description A part of a branch by section and name.
+         */
+        ChangePartQuery: {
+            name: string;
+            /**
+             * @default events
+             * @enum {unknown}
+             */
+            section?: "events" | "groups" | "metrics" | "types";
+        };
+        /**
+         * BranchPart
+         * @description One part of a branch: its text now and in the base, null where there is none; its file.
+         */
+        BranchPart: {
+            section: string;
+            name: string;
+            text: string | null;
+            base: string | null;
+            file: string | null;
+            etag: string;
+        };
+        /**
+         * ChangeFindings
+         * @description What is wrong with a branch, and what is worth saying.
+         */
+        ChangeFindings: {
+            version: number;
+            ok: boolean;
+            findings: components["schemas"]["Finding"][];
+        };
+        /**
+         * SavedVersion
+         * @description A saved version.
+         */
+        SavedVersion: {
+            version: number;
+            base: number;
+            person: string;
+            note: string;
+            at: number;
+        };
+        /**
+         * SavedVersions
+         * @description A page of saved versions, newest first.
+         */
+        SavedVersions: {
+            items: components["schemas"]["SavedVersion"][];
+            next: string | null;
+        };
+        /**
+         * ItemQuery
+         * @description Which items: by text in the name, by compatibility, only those that wait for an approval.
+         */
+        ItemQuery: {
+            /** @default 100 */
+            limit?: number;
+            /** @default  */
+            cursor?: string;
+            /** @default  */
+            text?: string;
+            /**
+             * @default
+             * @enum {unknown}
+             */
+            compatibility?: "" | "additive" | "breaking" | "narrowing" | "neutral";
+            /** @default false */
+            waiting?: boolean;
+            /** @default false */
+            mine?: boolean;
+        };
+        /**
+         * ChangeDiff
+         * @description A page of the parts that differ from the base; ``counts`` are of all.
+         */
+        ChangeDiff: {
+            items: components["schemas"]["PartChange"][];
+            next: string | null;
+            counts: components["schemas"]["Counts"];
+        };
+        /**
+         * PartChange
+         * @description A type, group, event, metric or library that differs; ``changes`` has the gravest first.
+         */
+        PartChange: {
+            /** @enum {unknown} */
+            section: "events" | "groups" | "metrics" | "types" | "use";
+            name: string;
+            /** @enum {unknown} */
+            kind: "added" | "affected" | "changed" | "removed" | "renamed";
+            /** @enum {unknown} */
+            compatibility: "additive" | "breaking" | "narrowing" | "neutral";
+            /** @default [] */
+            changes?: components["schemas"]["Change"][];
+            /** @default null */
+            was?: string | null;
+            /** @default null */
+            confidence?: number | null;
+        };
+        /**
          * Change
          * @description One thing that differs inside a part.
          */
@@ -757,47 +1287,279 @@ export interface components {
             applies?: string | null;
         };
         /**
-         * PartChange
-         * @description A type, group, event, metric or library that differs; ``changes`` has the gravest first.
+         * ChangeDiffQuery
+         * @description Which parts: by text in the name, by compatibility, by section.
          */
-        PartChange: {
-            /** @enum {unknown} */
-            section: "events" | "groups" | "metrics" | "types" | "use";
+        ChangeDiffQuery: {
+            /** @default 100 */
+            limit?: number;
+            /** @default  */
+            cursor?: string;
+            /** @default  */
+            text?: string;
+            /**
+             * @default
+             * @enum {unknown}
+             */
+            compatibility?: "" | "additive" | "breaking" | "narrowing" | "neutral";
+            /**
+             * @default
+             * @enum {unknown}
+             */
+            section?: "" | "events" | "groups" | "metrics" | "types" | "use";
+        };
+        /**
+         * Fallen
+         * @description An approval that fell: by whom it was, when it fell and why.
+         */
+        Fallen: {
+            by: string;
+            at: number;
+            because: string;
+        };
+        /**
+         * Approval
+         * @description What one item needs and has: ``rule`` is the row of review.md's table that holds for it.
+         */
+        Approval: {
+            event: string;
+            section: string;
             name: string;
             /** @enum {unknown} */
             kind: "added" | "affected" | "changed" | "removed" | "renamed";
             /** @enum {unknown} */
             compatibility: "additive" | "breaking" | "narrowing" | "neutral";
-            /** @default [] */
-            changes?: components["schemas"]["Change"][];
-            /** @default null */
-            was?: string | null;
-            /** @default null */
-            confidence?: number | null;
+            grade: string;
+            owner: string;
+            rule: string;
+            needs: string;
+            reviewers: string[];
+            may_approve: boolean;
+            why_not: string;
+            approved: boolean;
+            approved_by: string[];
+            approved_at: number | null;
+            fallen: components["schemas"]["Fallen"][];
         };
         /**
-         * Counts
-         * @description How many parts differ, by kind and by class.
+         * Approvals
+         * @description A page of items with their approvals.
          */
-        Counts: {
+        Approvals: {
+            items: components["schemas"]["Approval"][];
+            next: string | null;
+        };
+        /**
+         * Approve
+         * @description Approve items as they are in ``version``; none named: all that the person may.
+         */
+        Approve: {
+            /** @default null */
+            version?: number | null;
+            /** @default [] */
+            events?: string[];
+            /** @default  */
+            note?: string;
+        };
+        /**
+         * Approved
+         * @description What an approval covers, what it does not and why, and what is still missing.
+         */
+        Approved: {
+            change: number;
+            /** @enum {unknown} */
+            state: "approved" | "closed" | "draft" | "in_review" | "merged";
+            approved: string[];
+            refused: {
+                [key: string]: string;
+            };
+            waiting: number;
+            /** @default  */
+            error?: string;
+        };
+        /**
+         * ApproveMany
+         * @description Approve several change requests, each of its events that the person may approve.
+         */
+        ApproveMany: {
+            changes: number[];
+            /** @default  */
+            note?: string;
+        };
+        /**
+         * ApprovedMany
+         * @description One result for each change request, in the order they were given.
+         */
+        ApprovedMany: {
+            items: components["schemas"]["Approved"][];
+        };
+        /**
+         * Remarked
+         * @description A note for the history.
+         */
+        Remarked: {
+            /** @default  */
+            note?: string;
+        };
+        /**
+         * Resolution
+         * @description How a conflict is settled: the text that a part is to have (null: removed).
+         */
+        Resolution: {
+            /** @enum {unknown} */
+            section: "events" | "groups" | "metrics" | "types";
+            name: string;
+            text: string | null;
+        };
+        /**
+         * Rebase
+         * @description Move the branch to the plan in force; ``take`` settles what conflicts one way, all of it.
+         */
+        Rebase: {
+            /** @default [] */
+            resolutions?: components["schemas"]["Resolution"][];
+            /**
+             * @default
+             * @enum {unknown}
+             */
+            take?: "" | "mine" | "theirs";
+        };
+        /**
+         * Merged
+         * @description A merge: the revision it made, and the number it was published under (0: nothing changed).
+         */
+        Merged: {
+            change: number;
+            revision: number;
+            number: number;
+            added: string[];
+            changed: string[];
+            removed: string[];
+            etag: string;
+        };
+        /**
+         * MergeRequest
+         * @description How to merge: ``message`` is the revision's, the title if left out.
+         */
+        MergeRequest: {
+            /** @default  */
+            message?: string;
+        };
+        /**
+         * CommentCreate
+         * @description A new comment, on an event, on a property of it, or on the whole.
+         */
+        CommentCreate: {
+            text: string;
+            /** @default  */
+            event?: string;
+            /** @default  */
+            property?: string;
+            /** @default null */
+            reply_to?: number | null;
+        };
+        /**
+         * CommentChange
+         * @description A changed text, or a thread resolved or opened again.
+         */
+        CommentChange: {
+            text?: string;
+            resolved?: boolean;
+        };
+        /**
+         * Comment
+         * @description A comment; threads are one deep: ``reply_to`` is the number of the first comment.
+         */
+        Comment: {
+            n: number;
+            version: number;
+            author: string;
+            at: number;
+            edited_at: number | null;
+            text: string;
+            event: string;
+            property: string;
+            reply_to: number | null;
+            resolved_by: string | null;
+            resolved_at: number | null;
+            unread: boolean;
+        };
+        /**
+         * CommentQuery
+         * @description Comments of the whole, of an event; ``open``: of threads that are not resolved.
+         */
+        CommentQuery: {
+            /** @default 100 */
+            limit?: number;
+            /** @default  */
+            cursor?: string;
+            /** @default  */
+            event?: string;
+            /** @default false */
+            open?: boolean;
+        };
+        /**
+         * Comments
+         * @description A page of comments in their order.
+         */
+        Comments: {
+            items: components["schemas"]["Comment"][];
+            next: string | null;
+        };
+        /**
+         * Read
+         * @description Up to which comment the person has read.
+         */
+        Read: {
+            n: number;
+        };
+        /**
+         * HistoryEntry
+         * @description Who did what to a change request, and when.
+         */
+        HistoryEntry: {
+            id: number;
+            at: number;
+            person: string;
+            action: string;
+            version: number;
+            detail: Record<string, never>;
+        };
+        /**
+         * ChangeHistory
+         * @description A page of a change request's history, newest first.
+         */
+        ChangeHistory: {
+            items: components["schemas"]["HistoryEntry"][];
+            next: string | null;
+        };
+        /**
+         * DiffQuery
+         * @description Which revisions: ``from`` is the one before, ``to`` the one in force, where they are 0.
+         */
+        DiffQuery: {
             /** @default 0 */
-            added?: number;
+            from?: number;
             /** @default 0 */
-            changed?: number;
-            /** @default 0 */
-            removed?: number;
-            /** @default 0 */
-            renamed?: number;
-            /** @default 0 */
-            affected?: number;
-            /** @default 0 */
-            neutral?: number;
-            /** @default 0 */
-            additive?: number;
-            /** @default 0 */
-            narrowing?: number;
-            /** @default 0 */
-            breaking?: number;
+            to?: number;
+            /** @default 1000 */
+            limit?: number;
+            /**
+             * @default json
+             * @enum {unknown}
+             */
+            form?: "json" | "markdown" | "text";
+        };
+        /**
+         * PlanDiff
+         * @description What differs between two revisions; ``text`` where a form was asked for.
+         */
+        PlanDiff: {
+            from: number;
+            to: number;
+            difference: components["schemas"]["Difference"];
+            /** @default  */
+            text?: string;
         };
         /**
          * Difference
@@ -812,112 +1574,299 @@ export interface components {
             parts?: components["schemas"]["PartChange"][];
         };
         /**
-         * Deprecation
-         * @description What replaces a deprecated thing, and until when it is still taken (ISO date).
+         * LogQuery
+         * @description Which changes: of an event (or of another part, by ``section``), of one of its properties.
          */
-        Deprecation: {
-            /** @default null */
-            replaced_by?: string | null;
-            /** @default null */
-            until?: string | null;
-        };
-        /**
-         * Property
-         * @description A property, fully expanded: types in ``type`` are a union; several are alternatives.
-         */
-        Property: {
-            type: ("array" | "boolean" | "integer" | "json" | "map" | "number" | "object" | "string" | "timestamp")[];
-            /** @default false */
-            required?: boolean;
-            /** @default false */
-            nullable?: boolean;
-            /** @default null */
-            enum?: (string | number | boolean | null)[] | null;
-            /** @default {} */
-            enum_labels?: {
-                [key: string]: string | {
-                    [key: string]: string;
-                };
-            };
-            /** @default null */
-            min?: number | null;
-            /** @default null */
-            max?: number | null;
-            /** @default null */
-            min_length?: number | null;
-            /** @default null */
-            max_length?: number | null;
-            /** @default null */
-            pattern?: string | null;
-            /** @default null */
-            items?: components["schemas"]["Property"] | null;
-            /** @default null */
-            values?: components["schemas"]["Property"] | null;
-            /** @default null */
-            properties?: {
-                [key: string]: components["schemas"]["Property"];
-            } | null;
-            /** @default true */
-            additional?: boolean;
-            /** @default null */
-            title?: string | {
-                [key: string]: string;
-            } | null;
-            /** @default null */
-            description?: string | {
-                [key: string]: string;
-            } | null;
-            /** @default null */
-            pii?: ("account_id" | "address" | "biometric" | "birth_date" | "device_id" | "email" | "free_text" | "government_id" | "health" | "ip" | "location" | "name" | "other" | "payment" | "phone") | null;
-            /** @default [] */
-            purpose?: ("advertising" | "analytics" | "fraud" | "legal" | "personalisation" | "research" | "security" | "service" | "support")[];
-            /** @default null */
-            deprecated?: components["schemas"]["Deprecation"] | null;
-        };
-        /**
-         * Applies
-         * @description When a variant applies: all of its conditions hold.
-         */
-        Applies: {
-            /** @default null */
-            platform?: string[] | null;
-            /** @default null */
-            app?: string[] | null;
-            /** @default null */
-            app_version?: string | null;
-            /** @default {} */
-            equals?: {
-                [key: string]: (string | number | boolean | null)[];
-            };
-        };
-        /**
-         * Variant
-         * @description A change to an event's properties under a condition.
-         */
-        Variant: {
-            applies: components["schemas"]["Applies"];
-            patch: {
-                [key: string]: {
-                    [key: string]: unknown;
-                };
-            };
-        };
-        /**
-         * Check
-         * @description A condition over several properties of an event, as a rule expression.
-         */
-        Check: {
-            name: string;
-            that: string;
-            /** @default null */
-            message?: string | {
-                [key: string]: string;
-            } | null;
+        LogQuery: {
+            /** @default 100 */
+            limit?: number;
+            /** @default  */
+            cursor?: string;
+            /** @default  */
+            event?: string;
             /**
-             * @default error
+             * @default events
              * @enum {unknown}
              */
-            severity?: "error" | "warning";
+            section?: "events" | "groups" | "metrics" | "types";
+            /** @default  */
+            name?: string;
+            /** @default  */
+            property?: string;
+        };
+        /**
+         * LogEntry
+         * @description A revision, and what of the parts asked for it changed (of all: the gravest of them).
+         */
+        LogEntry: {
+            revision: number;
+            at: number;
+            author: string;
+            message: string;
+            /** @enum {unknown} */
+            compatibility: "additive" | "breaking" | "narrowing" | "neutral" | "same";
+            changed: number;
+            parts: components["schemas"]["PartChange"][];
+        };
+        /**
+         * Log
+         * @description A page of a plan's history, newest first.
+         */
+        Log: {
+            items: components["schemas"]["LogEntry"][];
+            next: string | null;
+        };
+        /**
+         * BlameQuery
+         * @description Which part.
+         */
+        BlameQuery: {
+            /** @default  */
+            event?: string;
+            /**
+             * @default events
+             * @enum {unknown}
+             */
+            section?: "events" | "groups" | "metrics" | "types";
+            /** @default  */
+            name?: string;
+        };
+        /**
+         * BlameLine
+         * @description A property (``path``) or a key of the part (``field``), and who changed it last.
+         */
+        BlameLine: {
+            path: string;
+            field: string;
+            revision: number;
+            author: string;
+            at: number;
+            message: string;
+            what: string;
+        };
+        /**
+         * Blame
+         * @description Who changed what of a part last.
+         */
+        Blame: {
+            app: string;
+            /** @enum {unknown} */
+            section: "events" | "groups" | "metrics" | "types" | "use";
+            name: string;
+            revision: number;
+            lines: components["schemas"]["BlameLine"][];
+        };
+        /**
+         * PartQuery
+         * @description Which part, of the revision in force where it is 0.
+         */
+        PartQuery: {
+            /**
+             * @default events
+             * @enum {unknown}
+             */
+            section?: "events" | "groups" | "metrics" | "types";
+            /** @default  */
+            name?: string;
+            /** @default 0 */
+            revision?: number;
+        };
+        /**
+         * PlanPart
+         * @description A part's YAML text at no indent, and where it stands: file, first and last line from 1.
+         */
+        PlanPart: {
+            app: string;
+            revision: number;
+            /** @enum {unknown} */
+            section: "events" | "groups" | "metrics" | "types";
+            name: string;
+            file: string;
+            first: number;
+            last: number;
+            text: string;
+            etag: string;
+        };
+        /**
+         * Renewal
+         * @description An event that is to live on, until and with a day.
+         */
+        Renewal: {
+            event: string;
+            until: string;
+            /** @default  */
+            message?: string;
+        };
+        /**
+         * LibrarySource
+         * @description A library's YAML text.
+         */
+        LibrarySource: {
+            /** @description YAML text */
+            source: string;
+            /** @default  */
+            message?: string;
+        };
+        /**
+         * LibraryRelease
+         * @description A published version.
+         */
+        LibraryRelease: {
+            version: number;
+            message: string;
+            created_at: number;
+            created_by: string;
+        };
+        /**
+         * LibraryUser
+         * @description An app, and the version its plan in force uses.
+         */
+        LibraryUser: {
+            app: string;
+            version: number;
+        };
+        /**
+         * LibrarySummary
+         * @description A library; texts are those of its latest version, versions stand newest first.
+         */
+        LibrarySummary: {
+            name: string;
+            title: string | {
+                [key: string]: string;
+            } | null;
+            description: string | {
+                [key: string]: string;
+            } | null;
+            owner: string | null;
+            latest: number;
+            versions: components["schemas"]["LibraryRelease"][];
+            types: string[];
+            groups: string[];
+            used_by: components["schemas"]["LibraryUser"][];
+        };
+        /**
+         * Libraries
+         * @description A page of libraries.
+         */
+        Libraries: {
+            items: components["schemas"]["LibrarySummary"][];
+            next: string | null;
+        };
+        /**
+         * LibraryVersion
+         * @description A version of a library; ``used_by`` are the apps whose plan in force uses it.
+         */
+        LibraryVersion: {
+            name: string;
+            version: number;
+            source: string;
+            title: string | {
+                [key: string]: string;
+            } | null;
+            description: string | {
+                [key: string]: string;
+            } | null;
+            owner: string | null;
+            types: string[];
+            groups: string[];
+            message: string;
+            created_at: number;
+            created_by: string;
+            used_by: string[];
+        };
+        /**
+         * LibraryDiffQuery
+         * @description Against which version; 0 is the one before.
+         */
+        LibraryDiffQuery: {
+            /** @default 0 */
+            from?: number;
+        };
+        /**
+         * AppImpact
+         * @description What a version of a library would change for an app that uses ``version`` now.
+         */
+        AppImpact: {
+            app: string;
+            version: number;
+            ok: boolean;
+            findings: components["schemas"]["Finding"][];
+            /** @default null */
+            difference?: components["schemas"]["Difference"] | null;
+        };
+        /**
+         * LibraryImpact
+         * @description What a version would change for those who use another; ``hidden`` apps are not the token's.
+         */
+        LibraryImpact: {
+            items: components["schemas"]["AppImpact"][];
+            hidden: number;
+        };
+        /**
+         * LibraryCheck
+         * @description What is wrong with a library's text, what is new in it, and what it would change for whom.
+         */
+        LibraryCheck: {
+            ok: boolean;
+            findings: components["schemas"]["Finding"][];
+            impact: components["schemas"]["AppImpact"][];
+            hidden: number;
+            /** @default null */
+            difference?: components["schemas"]["Difference"] | null;
+        };
+        /**
+         * LintText
+         * @description The organisation's lint rules as YAML; version 0 are those that come with Trackplane.
+         */
+        LintText: {
+            source: string;
+            version: number;
+            updated_at: number;
+            updated_by: string;
+            etag: string;
+        };
+        /**
+         * LintSource
+         * @description Lint rules as YAML; an empty text takes the organisation's own away.
+         */
+        LintSource: {
+            source: string;
+        };
+        /**
+         * PreviewRequest
+         * @description A part as it is being written; ``change`` is the change request it will go into.
+         */
+        PreviewRequest: {
+            /** @enum {unknown} */
+            section: "events" | "groups" | "metrics" | "types";
+            name: string;
+            text: string | null;
+            /** @default null */
+            change?: number | null;
+        };
+        /**
+         * GeneratedCode
+         * @description Code that is generated for an event.
+         */
+        GeneratedCode: {
+            language: string;
+            code: string;
+        };
+        /**
+         * Preview
+         * @description What a part would become. ``findings`` count lines within its text, ``elsewhere`` those of files.
+         */
+        Preview: {
+            ok: boolean;
+            findings: components["schemas"]["Finding"][];
+            elsewhere: components["schemas"]["Finding"][];
+            base: string | null;
+            file: string | null;
+            changes: components["schemas"]["PartChange"][];
+            event: components["schemas"]["EventSpec"] | null;
+            example: string | null;
+            json_schema: Record<string, never> | null;
+            code: components["schemas"]["GeneratedCode"][];
         };
         /**
          * EventSpec
@@ -973,6 +1922,272 @@ export interface components {
             category?: string | null;
             /** @default [] */
             checks?: components["schemas"]["Check"][];
+        };
+        /**
+         * Property
+         * @description A property, fully expanded: types in ``type`` are a union; several are alternatives.
+         */
+        Property: {
+            type: ("array" | "boolean" | "integer" | "json" | "map" | "number" | "object" | "string" | "timestamp")[];
+            /** @default false */
+            required?: boolean;
+            /** @default false */
+            nullable?: boolean;
+            /** @default null */
+            enum?: (string | number | boolean | null)[] | null;
+            /** @default {} */
+            enum_labels?: {
+                [key: string]: string | {
+                    [key: string]: string;
+                };
+            };
+            /** @default null */
+            min?: number | null;
+            /** @default null */
+            max?: number | null;
+            /** @default null */
+            min_length?: number | null;
+            /** @default null */
+            max_length?: number | null;
+            /** @default null */
+            pattern?: string | null;
+            /** @default null */
+            items?: components["schemas"]["Property"] | null;
+            /** @default null */
+            values?: components["schemas"]["Property"] | null;
+            /** @default null */
+            properties?: {
+                [key: string]: components["schemas"]["Property"];
+            } | null;
+            /** @default true */
+            additional?: boolean;
+            /** @default null */
+            title?: string | {
+                [key: string]: string;
+            } | null;
+            /** @default null */
+            description?: string | {
+                [key: string]: string;
+            } | null;
+            /** @default null */
+            pii?: ("account_id" | "address" | "biometric" | "birth_date" | "device_id" | "email" | "free_text" | "government_id" | "health" | "ip" | "location" | "name" | "other" | "payment" | "phone") | null;
+            /** @default [] */
+            purpose?: ("advertising" | "analytics" | "fraud" | "legal" | "personalisation" | "research" | "security" | "service" | "support")[];
+            /** @default null */
+            deprecated?: components["schemas"]["Deprecation"] | null;
+        };
+        /**
+         * Deprecation
+         * @description What replaces a deprecated thing, and until when it is still taken (ISO date).
+         */
+        Deprecation: {
+            /** @default null */
+            replaced_by?: string | null;
+            /** @default null */
+            until?: string | null;
+        };
+        /**
+         * Variant
+         * @description A change to an event's properties under a condition.
+         */
+        Variant: {
+            applies: components["schemas"]["Applies"];
+            patch: {
+                [key: string]: {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        /**
+         * Applies
+         * @description When a variant applies: all of its conditions hold.
+         */
+        Applies: {
+            /** @default null */
+            platform?: string[] | null;
+            /** @default null */
+            app?: string[] | null;
+            /** @default null */
+            app_version?: string | null;
+            /** @default {} */
+            equals?: {
+                [key: string]: (string | number | boolean | null)[];
+            };
+        };
+        /**
+         * Check
+         * @description A condition over several properties of an event, as a rule expression.
+         */
+        Check: {
+            name: string;
+            that: string;
+            /** @default null */
+            message?: string | {
+                [key: string]: string;
+            } | null;
+            /**
+             * @default error
+             * @enum {unknown}
+             */
+            severity?: "error" | "warning";
+        };
+        /**
+         * GroupShape
+         * @description A property group, expanded. ``used`` counts its events, ``events`` names the first of them.
+         */
+        GroupShape: {
+            name: string;
+            library: string | null;
+            properties: {
+                [key: string]: {
+                    [key: string]: components["schemas"]["Property"];
+                };
+            };
+            events: string[];
+            used: number;
+        };
+        /**
+         * TypeShape
+         * @description A named type, expanded; ``library`` as for a group.
+         */
+        TypeShape: {
+            name: string;
+            library: string | null;
+            definition: components["schemas"]["Property"];
+        };
+        /**
+         * Shapes
+         * @description What an app's plan in force offers for reuse.
+         */
+        Shapes: {
+            app: string;
+            revision: number;
+            use: string[];
+            groups: components["schemas"]["GroupShape"][];
+            types: components["schemas"]["TypeShape"][];
+        };
+        /**
+         * SearchQuery
+         * @description What is searched for; nothing in ``q`` is everything.
+         */
+        SearchQuery: {
+            /** @default 100 */
+            limit?: number;
+            /** @default  */
+            cursor?: string;
+            /** @default  */
+            q?: string;
+            /**
+             * @description one value or several with commas
+             * @default
+             */
+            kind?: string;
+            /**
+             * @description one value or several with commas
+             * @default
+             */
+            app?: string;
+            /**
+             * @description one value or several with commas
+             * @default
+             */
+            owner?: string;
+            /**
+             * @description one value or several with commas
+             * @default
+             */
+            tag?: string;
+            /**
+             * @description one value or several with commas
+             * @default
+             */
+            grade?: string;
+            /**
+             * @description one value or several with commas
+             * @default
+             */
+            state?: string;
+            /**
+             * @description one value or several with commas
+             * @default
+             */
+            platform?: string;
+            /**
+             * @default rank
+             * @enum {unknown}
+             */
+            sort?: "last_seen" | "name" | "rank" | "volume";
+            /** @default  */
+            language?: string;
+        };
+        /**
+         * Highlight
+         * @description A text of a hit with the ranges that matched, from and to, in UTF-16 code units.
+         */
+        Highlight: {
+            field: string;
+            text: string;
+            ranges: [
+                number,
+                number
+            ][];
+        };
+        /**
+         * Hit
+         * @description One thing that was found.
+         */
+        Hit: {
+            id: number;
+            /** @enum {unknown} */
+            kind: "event" | "group" | "metric" | "property" | "type";
+            app: string;
+            name: string;
+            title: string;
+            description: string;
+            owner: string;
+            grade: string;
+            tags: string[];
+            platforms: string[];
+            state: string;
+            deprecated: boolean;
+            /** @enum {unknown} */
+            trust: "" | "high" | "low" | "medium" | "unknown";
+            properties: number;
+            events: number;
+            seen: number;
+            last_seen: number | null;
+            daily: number[];
+            highlights: components["schemas"]["Highlight"][];
+        };
+        /**
+         * FacetValue
+         * @description A value and how many hits have it, its own filter aside.
+         */
+        FacetValue: {
+            value: string;
+            count: number;
+        };
+        /**
+         * Hits
+         * @description A page of hits, the best first, and counts over all of them.
+         */
+        Hits: {
+            items: components["schemas"]["Hit"][];
+            total: number;
+            facets: {
+                [key: string]: components["schemas"]["FacetValue"][];
+            };
+            next: string | null;
+            took_ms: number;
+        };
+        /**
+         * SearchRebuilt
+         * @description An index made anew.
+         */
+        SearchRebuilt: {
+            documents: number;
+            words: number;
+            took_ms: number;
         };
         /**
          * Metric

@@ -15,18 +15,18 @@ export interface CatalogueFilter {
 /** How many hits come at once. */
 const PAGE = 100;
 
-export const searchQuery = (q: string, limit = 12) =>
+export const searchQuery = (q: string, language: string, limit = 12) =>
   queryOptions({
-    queryKey: ["search", "quick", q, limit],
-    queryFn: ({ signal }) => ask<Found>("GET", "/search", { query: { q, limit }, signal }),
+    queryKey: ["search", "quick", q, language, limit],
+    queryFn: ({ signal }) => ask<Found>("GET", "/search", { query: { q, language, limit }, signal }),
     placeholderData: keepPreviousData,
     staleTime: 10_000,
   });
 
-export const catalogueQuery = ({ q, sort, chosen }: CatalogueFilter) =>
+export const catalogueQuery = ({ q, sort, chosen }: CatalogueFilter, language: string) =>
   infiniteQueryOptions({
-    queryKey: ["search", "catalogue", q, sort, chosen],
-    queryFn: ({ signal, pageParam }) => ask<Found>("GET", "/search", { query: { q, sort, ...Object.fromEntries(FACETS.map((facet) => [facet, chosen[facet].join(",")])), limit: PAGE, cursor: pageParam }, signal }),
+    queryKey: ["search", "catalogue", q, sort, chosen, language],
+    queryFn: ({ signal, pageParam }) => ask<Found>("GET", "/search", { query: { q, sort, language, ...Object.fromEntries(FACETS.map((facet) => [facet, chosen[facet].join(",")])), limit: PAGE, cursor: pageParam }, signal }),
     initialPageParam: "",
     getNextPageParam: (last: Found) => last.next ?? undefined,
     placeholderData: keepPreviousData,

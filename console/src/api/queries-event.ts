@@ -1,6 +1,6 @@
 /** What the pages of an event and of a metric read. */
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
-import type { EventInsight, EventValues, MetricDetail, MetricList, PartChange, Screenshots, Series } from "./design";
+import type { Blame, EventInsight, EventValues, Log, MetricDetail, MetricList, Screenshots, Series } from "./design";
 import { ApiError } from "./client";
 import { ask } from "./pending";
 
@@ -39,33 +39,17 @@ export const screenshotsQuery = (app: string) =>
     staleTime: 30_000,
   });
 
-export interface LogEntry {
-  revision: number;
-  created_at: number;
-  author: string;
-  message: string;
-  change: PartChange | null;
-}
-
 export const eventLogQuery = (app: string, event: string) =>
   queryOptions({
     queryKey: ["event", app, event, "log"],
-    queryFn: ({ signal }) => ask<{ items: LogEntry[] }>("GET", `/apps/${part(app)}/plan/log`, { query: { event, limit: 50 }, signal }),
+    queryFn: ({ signal }) => ask<Log>("GET", `/apps/${part(app)}/plan/log`, { query: { event, limit: 50 }, signal }),
     staleTime: 30_000,
   });
-
-export interface BlameLine {
-  path: string;
-  revision: number;
-  created_at: number;
-  author: string;
-  message: string;
-}
 
 export const blameQuery = (app: string, event: string) =>
   queryOptions({
     queryKey: ["event", app, event, "blame"],
-    queryFn: ({ signal }) => ask<{ items: BlameLine[] }>("GET", `/apps/${part(app)}/plan/blame`, { query: { event }, signal }),
+    queryFn: ({ signal }) => ask<Blame>("GET", `/apps/${part(app)}/plan/blame`, { query: { event }, signal }),
     staleTime: 30_000,
   });
 

@@ -1,34 +1,10 @@
 /** What the pages of plans, groups, types and libraries read. */
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import type { Difference, Property } from "./design";
+import type { Libraries, LibrarySummary, LibraryVersion, PlanDiffAnswer, PlanPart, Shapes } from "./design";
 import { api, data, type Schemas } from "./client";
 import { ask } from "./pending";
 
 const part = encodeURIComponent;
-
-export interface GroupShape {
-  name: string;
-  library: string | null;
-  properties: Record<string, Record<string, Property>>;
-  events: string[];
-  used: number;
-}
-
-export interface TypeShape {
-  name: string;
-  library: string | null;
-  definition: Property;
-  used_by: string[];
-  used: number;
-}
-
-export interface Shapes {
-  app: string;
-  revision: number;
-  use: string[];
-  groups: GroupShape[];
-  types: TypeShape[];
-}
 
 export const shapesQuery = (app: string) =>
   queryOptions({
@@ -58,22 +34,37 @@ export const revisionQuery = (app: string, revision: number) =>
 export const planDiffQuery = (app: string, from: number, to: number) =>
   queryOptions({
     queryKey: ["plan", app, "diff", from, to],
-    queryFn: ({ signal }) => ask<Difference>("GET", `/apps/${part(app)}/plan/diff`, { query: { from, to }, signal }),
+    queryFn: ({ signal }) => ask<PlanDiffAnswer>("GET", `/apps/${part(app)}/plan/diff`, { query: { from, to }, signal }),
     staleTime: Infinity,
   });
 
-export interface PlanPart {
-  section: string;
-  name: string;
-  text: string;
-  file: string;
-  first: number;
-  last: number;
-}
+export const readPlanPart = (app: string, section: string, name: string, signal?: AbortSignal) => ask<PlanPart>("GET", `/apps/${part(app)}/plan/part`, { query: { section, name }, ...(signal && { signal }) });
 
 export const planPartQuery = (app: string, section: string, name: string) =>
   queryOptions({
     queryKey: ["plan", app, "part", section, name],
-    queryFn: ({ signal }) => ask<PlanPart>("GET", `/apps/${part(app)}/plan/part`, { query: { section, name }, signal }),
+    queryFn: ({ signal }) => readPlanPart(app, section, name, signal),
+    staleTime: Infinity, // an editor must not be overwritten while somebody types,
+    gcTime: 0, // and one that is opened again must see what is there by then
     retry: false,
+  });
+
+export const librariesQuery = queryOptions({
+  queryKey: ["libraries"],
+  queryFn: ({ signal }) => ask<Libraries>("GET", "/libraries", { query: { limit: 200 }, signal }),
+  staleTime: 30_000,
+});
+
+export const libraryQuery = (name: string) =>
+  queryOptions({
+    queryKey: ["libraries", name],
+    queryFn: ({ signal }) => ask<LibrarySummary>("GET", `/libraries/${part(name)}`, { signal }),
+  });
+
+export const libraryVersionQuery = (name: string, version: number) =>
+  queryOptions({
+    queryKey: ["libraries", name, version],
+    queryFn: ({ signal }) => ask<LibraryVersion>("GET", `/libraries/${part(name)}/${version}`, { signal }),
+    staleTime: Infinity,
+    enabled: version > 0,
   });

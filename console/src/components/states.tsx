@@ -12,7 +12,7 @@ export function PageHead({ title, about, actions }: { title: ReactNode; about?: 
           {title}
         </Title>
         {about && (
-          <Text c="dimmed" fz="sm" mt={2}>
+          <Text c="dimmed" fz="sm" mt={2} component="div">
             {about}
           </Text>
         )}

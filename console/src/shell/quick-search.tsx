@@ -19,14 +19,14 @@ interface Option {
 }
 
 export function QuickSearch({ close }: { close: () => void }) {
-  const { t } = useText();
+  const { t, locale } = useText();
   const navigate = useNavigate();
   const openHit = useOpenHit();
   const id = useId();
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const [wanted] = useDebouncedValue(text.trim(), 120);
-  const found = useQuery({ ...searchQuery(wanted), enabled: wanted !== "" });
+  const found = useQuery({ ...searchQuery(wanted, locale), enabled: wanted !== "" });
   const places = useMemo(() => {
     const low = text.trim().toLowerCase();
     return PLACES.filter((place) => !low || t(place.label).toLowerCase().includes(low));

@@ -46,7 +46,7 @@ export function Shell() {
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="sm" bg="var(--tp-surface)" style={{ borderColor: "var(--tp-border)" }}>
-        <Group px={8} pt={6} pb="sm" justify="space-between" visibleFrom="sm">
+        <Group px={8} pt={4} pb="sm" justify="space-between" wrap="nowrap" gap={4} visibleFrom="sm">
           <Brand />
           <Bell onClick={close} />
         </Group>
@@ -55,7 +55,7 @@ export function Shell() {
           <span style={{ flex: 1 }}>{t("nav.search")}</span>
           <Kbd size="xs">/</Kbd>
         </UnstyledButton>
-        <Stack component="nav" gap={10} aria-label={t("nav.label")} flex={1} style={{ overflowY: "auto", minHeight: 0 }}>
+        <Stack component="nav" gap={8} aria-label={t("nav.label")} flex={1} style={{ overflowY: "auto", minHeight: 0 }}>
           {GROUPS.map((group, index) => (
             <div key={index} role={group.label ? "group" : undefined} aria-label={group.label ? t(group.label) : undefined}>
               {group.label && (
@@ -71,7 +71,7 @@ export function Shell() {
             </div>
           ))}
           <Box mt="auto">
-            {BESIDES.map((place) => (
+            {BESIDES.filter((place) => place.to !== "/inbox").map((place) => (
               <NavLink key={place.to} place={place} active={isAt(place, pathname)} onClick={close} />
             ))}
           </Box>

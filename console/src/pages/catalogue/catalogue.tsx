@@ -44,7 +44,7 @@ export function CataloguePage() {
     setText(search.q ?? "");
   }, [search.q]);
 
-  const found = useInfiniteQuery(catalogueQuery(filterOf(search)));
+  const found = useInfiniteQuery(catalogueQuery(filterOf(search), locale));
   const first = found.data?.pages[0];
   const hits = found.data?.pages.flatMap((page) => page.items) ?? [];
   const chosen = chosenIn(search);

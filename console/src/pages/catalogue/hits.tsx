@@ -11,7 +11,6 @@ import { LifeCycle, TrustMark } from "../../components/standing";
 import { useWindow } from "../../components/use-window";
 import { ago, count } from "../../format";
 import { useText } from "../../i18n";
-import { eventOf } from "./open";
 
 /** A row's height, px: all have the same, which is what lets any number scroll. */
 const ROW = 54;
@@ -78,6 +77,7 @@ export function HitTable({ hits, total, stale, more, loading, load, open, may }:
                   </span>
                   <Text span fz="xs" c="dimmed" truncate>
                     {hit.app}
+                    {(hit.kind === "property" || hit.kind === "group") && hit.events > 0 && ` · ${t("catalogue.in_events", { count: hit.events })}`}
                     {hit.title && " · "}
                     <Marked hit={hit} field="title" />
                     {hit.description && " · "}
@@ -130,9 +130,14 @@ function HitLink({ hit }: { hit: Hit }) {
         {name}
       </Link>
     );
-  const [event, property] = hit.kind === "property" ? eventOf(hit.name) : [hit.name, ""];
+  if (hit.kind === "property")
+    return (
+      <Link className="tp-link tp-mono" to="/events" search={{ q: hit.name, kind: ["event"], app: [hit.app] }} onClick={stay}>
+        {name}
+      </Link>
+    );
   return (
-    <Link className="tp-link" to="/events/$app/$event" params={{ app: hit.app, event }} search={property ? { property } : {}} onClick={stay}>
+    <Link className="tp-link" to="/events/$app/$event" params={{ app: hit.app, event: hit.name }} onClick={stay}>
       {name}
     </Link>
   );

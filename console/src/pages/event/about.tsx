@@ -122,7 +122,7 @@ export function About({ app, event, spec, revision, insight, property }: AboutPr
       </Stack>
       <Stack gap="md">
         <Panel title={t("event.figures")}>
-          <dl className="tp-facts">
+          <dl className="tp-fact-list">
             <Fact name={t("event.volume")}>
               {insight && insight.daily.length > 0 ? (
                 <Group gap={10} justify="space-between">
@@ -147,7 +147,7 @@ export function About({ app, event, spec, revision, insight, property }: AboutPr
           </dl>
         </Panel>
         <Panel title={t("event.facts")}>
-          <dl className="tp-facts">
+          <dl className="tp-fact-list">
             {spec.owner && (
               <Fact name={t("events.owner")}>
                 <Link to="/events" search={{ owner: [spec.owner] }} className="tp-quiet-link">

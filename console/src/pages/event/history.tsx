@@ -44,8 +44,8 @@ function Log({ app, event }: { app: string; event: string }) {
               {t("plan.revision", { revision: entry.revision })}
             </Link>
             <Person name={entry.author} size={18} />
-            <Text span fz="xs" c="dimmed" title={moment(entry.created_at, locale)}>
-              {ago(entry.created_at, locale)}
+            <Text span fz="xs" c="dimmed" title={moment(entry.at, locale)}>
+              {ago(entry.at, locale)}
             </Text>
           </div>
           {entry.message && (
@@ -53,7 +53,7 @@ function Log({ app, event }: { app: string; event: string }) {
               {entry.message}
             </Text>
           )}
-          {entry.change && <PlanDiff changes={[entry.change]} open />}
+          {entry.parts.length > 0 && <PlanDiff changes={entry.parts} open />}
         </li>
       ))}
     </ol>
@@ -79,9 +79,9 @@ function Blame({ app, event }: { app: string; event: string }) {
             </tr>
           </thead>
           <tbody>
-            {blame.data.items.map((line) => (
-              <tr key={line.path}>
-                <td className="tp-mono">{line.path || t("diff.whole")}</td>
+            {blame.data.lines.map((line) => (
+              <tr key={`${line.path} ${line.field}`}>
+                <td className="tp-mono">{[line.path, line.field].filter(Boolean).join(" · ") || t("diff.whole")}</td>
                 <td>
                   <Link className="tp-link" to="/plans/$app" params={{ app }} search={{ from: Math.max(0, line.revision - 1), to: line.revision }}>
                     {line.revision}
@@ -90,8 +90,8 @@ function Blame({ app, event }: { app: string; event: string }) {
                 <td>
                   <Person name={line.author} size={18} />
                 </td>
-                <td className="tp-num" title={moment(line.created_at, locale)}>
-                  {ago(line.created_at, locale)}
+                <td className="tp-num" title={moment(line.at, locale)}>
+                  {ago(line.at, locale)}
                 </td>
                 <td>{line.message}</td>
               </tr>

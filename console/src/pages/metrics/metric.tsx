@@ -74,7 +74,7 @@ export function MetricPage() {
             <Stack gap="sm">
               {localised(one.description, locale) && <Text fz="sm">{localised(one.description, locale)}</Text>}
               <Text fz="sm">{one.words}</Text>
-              <dl className="tp-facts">
+              <dl className="tp-fact-list">
                 <Fact name={t("metric.measure")}>
                   <code className="tp-mono">{one.measure}</code>
                 </Fact>
