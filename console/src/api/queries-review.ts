@@ -1,9 +1,8 @@
 /** What the pages of design and review read, and what they ask for. */
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
 import { api, ApiError, data, type Schemas } from "./client";
-import { ask, type Page } from "./pending";
 import { sessionQuery } from "./queries";
-import type { Approved, Change, ChangeAction, ChangeState, Comment, Compatibility, Me, MyEvents, PartConflict, Person, Requirement, Resolution, Team } from "./review";
+import type { Approved, Change, ChangeAction, ChangeState, Comment, Compatibility, Me, PartConflict, Person, Requirement, Resolution, Team } from "./review";
 
 // --- change requests
 
@@ -145,17 +144,25 @@ export const conflictsOf = (error: unknown): readonly PartConflict[] | undefined
 
 // --- requirements
 
-export const requirementsQuery = (filter: { text: string; app: string; mine: boolean }) =>
+export interface RequirementFilter {
+  text: string;
+  app: string;
+  mine: boolean;
+  overdue?: boolean;
+  dropped?: boolean;
+}
+
+export const requirementsQuery = (filter: RequirementFilter) =>
   queryOptions({
     queryKey: ["requirements", "list", filter],
-    queryFn: ({ signal }) => ask<Page<Requirement>>("GET", "/requirements", { query: { query: filter.text, app: filter.app, mine: filter.mine || undefined, limit: 200 }, signal }),
+    queryFn: ({ signal }) => data(api.GET("/api/v1/requirements", { params: { query: { query: filter.text, app: filter.app, mine: filter.mine, overdue: filter.overdue ?? false, dropped: filter.dropped ?? false, limit: 200 } }, signal })),
     placeholderData: keepPreviousData,
   });
 
 export const requirementQuery = (id: number) =>
   queryOptions({
     queryKey: ["requirements", "one", id],
-    queryFn: ({ signal }) => ask<Requirement>("GET", `/requirements/${id}`, { signal }),
+    queryFn: ({ signal }) => data(api.GET("/api/v1/requirements/{id}", { params: { path: { id } }, signal })),
   });
 
 export interface RequirementWords {
@@ -165,16 +172,18 @@ export interface RequirementWords {
   people: string[];
   deadline: string | null;
 }
-export const makeRequirement = (body: RequirementWords): Promise<Requirement> => ask("POST", "/requirements", { body });
-export const patchRequirement = (requirement: Requirement, body: RequirementWords): Promise<Requirement> => ask("PATCH", `/requirements/${requirement.id}`, { body, etag: requirement.etag });
+export const makeRequirement = (body: RequirementWords): Promise<Requirement> => data(api.POST("/api/v1/requirements", { body }));
+export const patchRequirement = (requirement: Requirement, body: RequirementWords | { dropped: boolean }): Promise<Requirement> => data(api.PATCH("/api/v1/requirements/{id}", { params: { path: { id: requirement.id }, header: { "If-Match": `"${requirement.etag}"` } }, body }));
 
 // --- my events
 
-export const myEventsQuery = queryOptions({
-  queryKey: ["my-events"],
-  queryFn: ({ signal }) => ask<MyEvents>("GET", "/my-events", { signal }),
-});
-export const renewEvent = (app: string, event: string, until: string): Promise<unknown> => ask("POST", `/apps/${app}/plan/renew`, { body: { event, until } });
+export const myEventsQuery = (filter: { app: string; team: string }) =>
+  queryOptions({
+    queryKey: ["my-events", filter],
+    queryFn: ({ signal }) => data(api.GET("/api/v1/my-events", { params: { query: filter }, signal })),
+    placeholderData: keepPreviousData,
+  });
+export const renewEvent = (app: string, event: string, until: string): Promise<unknown> => data(api.POST("/api/v1/apps/{app}/plan/renew", { params: { path: { app } }, body: { event, until } }));
 
 // --- the reader: inbox, profile
 
@@ -211,7 +220,7 @@ export const meQuery = queryOptions({
 });
 
 export const patchMe = (body: Partial<Pick<Me, "notify" | "email" | "webhook" | "language">>): Promise<Me> => data(api.PATCH("/api/v1/me", { body }));
-export const tryWebhook = (): Promise<{ ok: boolean; status: number; error: string }> => ask("POST", "/me/webhook/test", { body: {} });
+export const tryWebhook = (): Promise<Schemas["WebhookTried"]> => data(api.POST("/api/v1/me/webhook/test"));
 
 /** Whether the reader's token may do an action (`change.propose`), wherever it reaches. */
 export const useMay = (action: string): boolean => useQuery(sessionQuery).data?.may.includes(action) ?? false;

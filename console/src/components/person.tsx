@@ -1,7 +1,7 @@
 /** People and owners: initials in a colour of their own, the same everywhere. */
 import { Avatar, Group, Text, Tooltip } from "@mantine/core";
 
-const TONES = ["indigo", "teal", "grape", "orange", "cyan", "pink", "lime", "violet"] as const;
+const TONES = ["indigo", "teal", "grape", "orange", "cyan", "pink", "green", "violet"] as const;
 
 /** A colour for a name: always the same one. */
 export function toneOf(name: string): (typeof TONES)[number] {
@@ -24,7 +24,7 @@ const bareName = (name: string): string => name.replace(/^(person|team):/, "");
 export function PersonMark({ name, size = 22 }: { name: string; size?: number }) {
   const tone = toneOf(bareName(name));
   return (
-    <Avatar size={size} radius={name.startsWith("team:") ? "sm" : "xl"} aria-hidden="true" styles={{ placeholder: { background: `light-dark(var(--mantine-color-${tone}-1), color-mix(in srgb, var(--mantine-color-${tone}-9) 55%, transparent))`, color: `light-dark(var(--mantine-color-${tone}-9), var(--mantine-color-${tone}-1))`, fontSize: size * 0.42, fontWeight: 650 } }}>
+    <Avatar size={size} radius={name.startsWith("team:") ? "sm" : "xl"} aria-hidden="true" styles={{ placeholder: { background: `light-dark(var(--mantine-color-${tone}-1), color-mix(in srgb, var(--mantine-color-${tone}-9) 55%, transparent))`, color: `light-dark(color-mix(in srgb, var(--mantine-color-${tone}-9) 70%, black), var(--mantine-color-${tone}-1))`, fontSize: size * 0.42, fontWeight: 650 } }}>
       {initialsOf(name)}
     </Avatar>
   );

@@ -59,10 +59,12 @@ export function EventsTab({ change, threads, focus }: { change: Change; threads:
   if (diff.isPending) return <Loading rows={8} />;
   if (diff.isError) return <ErrorState error={diff.error} retry={() => void diff.refetch()} />;
   const items = diff.data.items;
-  const aside = (event: string, property = "") => {
+  const aside = (event: string, property?: string) => {
+    if (property === "") return null; // the row that says the same as the head
     const here = threadsAt(threads, event, property);
     const open = here.filter((thread) => !thread.resolved).length;
-    const whole = property === "";
+    const whole = property === undefined;
+    const place = property ? `${event} ${property}` : event;
     return (
       <Group gap={4} wrap="nowrap">
         {whole && mayEdit && (
@@ -73,8 +75,8 @@ export function EventsTab({ change, threads, focus }: { change: Change; threads:
           </Tooltip>
         )}
         {mayComment && (
-          <Tooltip label={t("thread.comment_on", { place: property || event })}>
-            <ActionIcon variant="subtle" color={open ? "indigo" : "gray"} c={open ? undefined : "dimmed"} w="auto" px={5} aria-label={t("thread.comment_on", { place: property ? `${event} ${property}` : event })} onClick={() => setWriting({ event, property })}>
+          <Tooltip label={t("thread.comment_on", { place: property ?? event })}>
+            <ActionIcon variant="subtle" color={open ? "indigo" : "gray"} c={open ? undefined : "dimmed"} w="auto" px={5} aria-label={open > 0 ? t("thread.comment_on_count", { count: open, place }) : t("thread.comment_on", { place })} onClick={() => setWriting({ event, property: property ?? "" })}>
               <Icon name="comment" size={16} />
               {open > 0 && (
                 <Text span fz="xs" fw={650} ml={4}>
@@ -88,18 +90,21 @@ export function EventsTab({ change, threads, focus }: { change: Change; threads:
       </Group>
     );
   };
-  const below = (event: string, property = "") => {
+  const below = (event: string, property?: string) => {
+    if (property === "") return null;
     const here = threadsAt(threads, event, property);
-    const write = writing?.event === event && writing.property === property;
-    if (!here.length && !write) return null;
+    const write = writing?.event === event && writing.property === (property ?? "");
+    const whole = property === undefined ? items.find((part) => part.name === event && (part.kind === "added" || part.kind === "removed")) : undefined;
+    if (!here.length && !write && !whole) return null;
     return (
       <>
+        {whole && <WholeText change={change} part={whole} />}
         {here.map((thread) => (
           <ThreadBox key={thread.root.n} change={change} thread={thread} />
         ))}
         {write && (
           <div className="tp-thread" style={{ padding: 12 }}>
-            <WriteBox change={change} anchor={writing} label={t("thread.comment_on", { place: property || event })} done={() => setWriting(undefined)} />
+            <WriteBox change={change} anchor={writing} label={t("thread.comment_on", { place: property ?? event })} done={() => setWriting(undefined)} />
           </div>
         )}
       </>
@@ -163,6 +168,20 @@ function FileLine({ part, viewed, threads }: { part: PartChange; viewed: boolean
       )}
       {viewed && <Icon name="check" size={14} />}
     </UnstyledButton>
+  );
+}
+
+/** All of a part that comes or goes: a reviewer reads it, not that it is there. */
+function WholeText({ change, part }: { change: Change; part: PartChange }) {
+  const { t } = useText();
+  const section = part.section === "use" ? undefined : part.section;
+  const text = useQuery({ ...partQuery(change.id, section ?? "events", part.name), enabled: section !== undefined });
+  const shown = part.kind === "removed" ? text.data?.base : text.data?.text;
+  if (!shown) return null;
+  return (
+    <pre className="tp-code tp-whole" data-side={part.kind === "removed" ? "before" : "after"} aria-label={t("change.events.whole", { name: part.name })} tabIndex={0}>
+      {shown.trimEnd()}
+    </pre>
   );
 }
 

@@ -22,7 +22,7 @@ export function HistoryTab({ change }: { change: Change }) {
         <Empty title={t("history.none")} />
       ) : (
         <Stack maw={760}>
-          <ol className="tp-timeline">
+          <ol className="tp-log">
             {history.data.items.map((entry) => (
               <li key={entry.id}>
                 <PersonMark name={entry.person} size={26} />

@@ -111,7 +111,7 @@ function Next({ change, approvals, threads }: { change: Change; approvals: reado
         {lines.map((line) => (
           <Group key={line.text} gap={10} wrap="nowrap">
             <span className="tp-dot" style={{ background: `var(--mantine-color-${line.ok ? "teal" : "orange"}-6)` }} />
-            <Link className="tp-link" style={{ fontWeight: 500 }} to="/changes/$id" params={{ id: String(change.id) }} search={{ tab: line.tab }}>
+            <Link className="tp-link" style={{ fontWeight: 500, fontSize: 14 }} to="/changes/$id" params={{ id: String(change.id) }} search={{ tab: line.tab }}>
               {line.text}
             </Link>
           </Group>

@@ -16,22 +16,24 @@ export function ChangeStateBadge({ state }: { state: ChangeState }) {
   );
 }
 
+const INKS = { teal: "light-dark(#087653, var(--mantine-color-teal-4))", orange: "light-dark(#a33b00, var(--mantine-color-orange-4))", red: "light-dark(#b02525, var(--mantine-color-red-4))" };
+
 /** How many events a change adds, changes, removes, and the worst it does to those there are. */
 export function ChangeSize({ change }: { change: Pick<Change, "counts"> }) {
   const { t, locale } = useText();
   const counts = countsOf(change);
   const worst = counts.breaking ? "breaking" : counts.narrowing ? "narrowing" : counts.additive ? "additive" : undefined;
   const parts = [
-    { sign: "+", number: counts.added, tone: "teal", label: t("change.size.added", { count: counts.added }) },
-    { sign: "~", number: counts.changed + counts.renamed + counts.affected, tone: "orange", label: t("change.size.changed", { count: counts.changed + counts.renamed + counts.affected }) },
-    { sign: "−", number: counts.removed, tone: "red", label: t("change.size.removed", { count: counts.removed }) },
+    { sign: "+", number: counts.added, tone: "teal" as const, label: t("change.size.added", { count: counts.added }) },
+    { sign: "~", number: counts.changed + counts.renamed + counts.affected, tone: "orange" as const, label: t("change.size.changed", { count: counts.changed + counts.renamed + counts.affected }) },
+    { sign: "−", number: counts.removed, tone: "red" as const, label: t("change.size.removed", { count: counts.removed }) },
   ].filter((part) => part.number > 0);
   return (
     <Group gap={8} wrap="nowrap">
       <Tooltip label={parts.map((part) => part.label).join(", ") || t("change.size.nothing")}>
         <Group gap={6} wrap="nowrap" className="tp-num">
           {parts.map(({ sign, number, tone, label }) => (
-            <Text key={sign} span fz="sm" fw={650} aria-label={label} role="img" c={`light-dark(var(--mantine-color-${tone}-9), var(--mantine-color-${tone}-4))`}>
+            <Text key={sign} span fz="sm" fw={650} aria-label={label} role="img" c={INKS[tone]}>
               {sign}
               {count(number, locale)}
             </Text>

@@ -9,6 +9,7 @@ import { approvalsQuery, approveItems, changeKey } from "../../api/queries-revie
 import { Compatibility, Grade } from "../../components/badges";
 import { Icon } from "../../components/icons";
 import { Pages } from "../../components/pages";
+import { sectionName } from "../../components/plan-diff";
 import { People, Person } from "../../components/person";
 import { Empty, ErrorState, Loading, Panel } from "../../components/states";
 import { ago, moment } from "../../format";
@@ -84,7 +85,7 @@ export function ReviewersTab({ change }: { change: Change }) {
                 <tr>
                   <th scope="col" style={{ width: 34 }}>
                     {selectable.length > 1 && (
-                      <Checkbox size="xs" aria-label={t("reviewers.choose_all")} checked={selectable.every((item) => chosen.has(item.event))} onChange={(event) => setChosen(event.currentTarget.checked ? new Set(selectable.map((item) => item.event)) : new Set())} />
+                      <Checkbox size="xs" aria-label={t("reviewers.choose_all")} checked={selectable.every((item) => chosen.has(itemKey(item)))} onChange={(event) => setChosen(event.currentTarget.checked ? new Set(selectable.map(itemKey)) : new Set())} />
                     )}
                   </th>
                   <th scope="col">{t("reviewers.item")}</th>
@@ -96,7 +97,7 @@ export function ReviewersTab({ change }: { change: Change }) {
               </thead>
               <tbody>
                 {items.map((item) => (
-                  <ApprovalRow key={item.event} change={change} item={item} selectable={selectable.includes(item)} chosen={chosen.has(item.event)} toggle={() => toggle(item.event)} />
+                  <ApprovalRow key={itemKey(item)} change={change} item={item} selectable={selectable.includes(item)} chosen={chosen.has(itemKey(item))} toggle={() => toggle(itemKey(item))} />
                 ))}
               </tbody>
             </table>
@@ -108,16 +109,24 @@ export function ReviewersTab({ change }: { change: Change }) {
   );
 }
 
+/** What the API calls a part that waits for approval. */
+const itemKey = (item: Approval): string => `${item.section}/${item.name}`;
+
 function ApprovalRow({ change, item, selectable, chosen, toggle }: { change: Change; item: Approval; selectable: boolean; chosen: boolean; toggle: () => void }) {
   const { t, locale } = useText();
   return (
-    <tr data-row={item.event} tabIndex={-1}>
+    <tr data-row={itemKey(item)} tabIndex={-1}>
       <td>{selectable && <Checkbox size="xs" data-choose aria-label={t("changes.choose", { title: item.name })} checked={chosen} onChange={toggle} />}</td>
       <td>
         <Group gap={8}>
           <Link className="tp-link tp-mono" to="/changes/$id" params={{ id: String(change.id) }} search={{ tab: "events", event: item.name }}>
-            {item.section === "events" ? item.name : item.event}
+            {item.name}
           </Link>
+          {item.section !== "events" && (
+            <Text span fz="xs" c="dimmed">
+              {sectionName(item.section, t)}
+            </Text>
+          )}
           <Compatibility kind={item.compatibility} />
         </Group>
       </td>

@@ -1,9 +1,10 @@
 /** What an owner has to look after: what waits, what is wrong, what expires, what nobody owns. */
-import { Badge, Button, Group, Modal, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, Modal, Select, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState, type ReactNode } from "react";
-import { myEventsQuery, renewEvent, useMay } from "../../api/queries-review";
+import { appsQuery } from "../../api/queries";
+import { myEventsQuery, renewEvent, teamsQuery, useMay } from "../../api/queries-review";
 import type { MyEvents } from "../../api/review";
 import { Grade } from "../../components/badges";
 import { ButtonLink } from "../../components/links";
@@ -16,7 +17,10 @@ type Expiring = MyEvents["expires"][number];
 
 export function MyEventsPage() {
   const { t, locale } = useText();
-  const mine = useQuery(myEventsQuery);
+  const [filter, setFilter] = useState({ app: "", team: "" });
+  const apps = useQuery(appsQuery).data ?? [];
+  const teams = useQuery(teamsQuery()).data?.items ?? [];
+  const mine = useQuery(myEventsQuery(filter));
   const [renewing, setRenewing] = useState<Expiring>();
   if (mine.isPending)
     return (
@@ -32,16 +36,26 @@ export function MyEventsPage() {
         <ErrorState error={mine.error} retry={() => void mine.refetch()} />
       </>
     );
-  const { waits, wrong, expires, unowned } = mine.data;
+  const { waits, wrong, expires, unowned, totals } = mine.data;
+  const owners = mine.data.owners.map((owner) => owner.replace(/^(team|person):/, ""));
   return (
     <>
-      <PageHead title={t("mine.title")} about={t("mine.about")} />
+      <PageHead
+        title={t("mine.title")}
+        about={t("mine.owned", { count: mine.data.owned, owners: owners.join(", ") || "–" })}
+        actions={
+          <>
+            <Select aria-label={t("people.team")} w={160} value={filter.team} allowDeselect={false} onChange={(team) => setFilter({ ...filter, team: team ?? "" })} data={[{ value: "", label: t("mine.whose") }, ...teams.map((team) => ({ value: team.team, label: team.team }))]} />
+            <Select aria-label={t("live.app")} w={150} value={filter.app} allowDeselect={false} onChange={(app) => setFilter({ ...filter, app: app ?? "" })} data={[{ value: "", label: t("live.all_apps") }, ...apps.map((app) => ({ value: app.app, label: app.app }))]} />
+          </>
+        }
+      />
       <Stack gap="md">
         <SimpleGrid cols={{ base: 2, md: 4 }} spacing="md">
-          <Tile to="waits" label={t("mine.waits")} value={count(waits.length, locale)} tone={waits.length ? "indigo" : "teal"} />
-          <Tile to="wrong" label={t("mine.wrong")} value={count(wrong.length, locale)} tone={wrong.length ? "red" : "teal"} />
-          <Tile to="expires" label={t("mine.expires")} value={count(expires.length, locale)} tone={expires.length ? "orange" : "teal"} />
-          <Tile to="unowned" label={t("mine.unowned")} value={count(unowned.length, locale)} tone={unowned.length ? "gray" : "teal"} />
+          <Tile to="waits" label={t("mine.waits")} value={count(totals.waits ?? waits.length, locale)} tone={waits.length ? "indigo" : "teal"} />
+          <Tile to="wrong" label={t("mine.wrong")} value={count(totals.wrong ?? wrong.length, locale)} tone={wrong.length ? "red" : "teal"} />
+          <Tile to="expires" label={t("mine.expires")} value={count(totals.expires ?? expires.length, locale)} tone={expires.length ? "orange" : "teal"} />
+          <Tile to="unowned" label={t("mine.unowned")} value={count(totals.unowned ?? unowned.length, locale)} tone={unowned.length ? "gray" : "teal"} />
         </SimpleGrid>
         <Section id="waits" title={t("mine.waits")} empty={waits.length === 0 ? t("mine.waits.none") : undefined} aside={<Link className="tp-link" to="/changes" search={{ view: "waits" }}>{t("mine.waits.all")}</Link>}>
           <Stack component="ul" gap={0} m={0} p={0} style={{ listStyle: "none" }}>
@@ -64,7 +78,7 @@ export function MyEventsPage() {
           </Stack>
         </Section>
         <Section id="wrong" title={t("mine.wrong")} empty={wrong.length === 0 ? t("mine.wrong.none") : undefined} aside={<Link className="tp-link" to="/dirty">{t("mine.wrong.workbench")}</Link>}>
-          <Rows heads={[t("events.event"), t("events.grade"), t("impact.code"), t("dirty.count"), t("dirty.last")]} right={[3]}>
+          <Rows heads={[t("events.event"), t("events.grade"), t("mine.wrong.what"), t("dirty.count"), t("dirty.last")]} right={[3]}>
             {wrong.map((one) => (
               <tr key={`${one.app} ${one.event} ${one.code} ${one.pointer}`}>
                 <td>
@@ -75,10 +89,9 @@ export function MyEventsPage() {
                 </td>
                 <td>
                   <Group gap={6}>
-                    <Badge variant="default" className="tp-mono">
-                      {one.code}
-                    </Badge>
-                    <span className="tp-mono">{one.pointer}</span>
+                    <span className="tp-dot" style={{ background: `var(--mantine-color-${one.code === "violations" ? "yellow" : one.code === "dirty" ? "orange" : "gray"}-6)` }} />
+                    {t(`mine.wrong.${one.code}`)}
+                    {one.pointer && <span className="tp-mono">{one.pointer}</span>}
                   </Group>
                 </td>
                 <td className="right">
@@ -118,15 +131,16 @@ export function MyEventsPage() {
             {unowned.map((one) => (
               <tr key={`${one.app} ${one.event}`}>
                 <td>
-                  <EventLink app={one.app} event={one.event} />
+                  {one.planned ? <EventLink app={one.app} event={one.event} /> : <span className="tp-mono">{one.event}</span>}{" "}
+                  <Text span fz="xs" c="dimmed">
+                    {!one.planned ? t("mine.unowned.unplanned") : one.owner ? t("mine.unowned.unknown", { owner: one.owner }) : ""}
+                  </Text>
                 </td>
-                <td>
-                  <Grade grade={one.grade} />
-                </td>
+                <td>{one.grade && <Grade grade={one.grade} />}</td>
                 <td className="right">{count(one.seen, locale)}</td>
                 <td className="right">
-                  <ButtonLink to="/edit" search={{ app: one.app, name: one.event }} size="compact-sm" variant="default">
-                    {t("mine.unowned.own")}
+                  <ButtonLink to="/edit" search={one.planned ? { app: one.app, name: one.event } : { app: one.app, from: `unplanned:${one.event}` }} size="compact-sm" variant="default" aria-label={`${one.planned ? t("mine.unowned.own") : t("mine.unowned.plan")}: ${one.event}`}>
+                    {one.planned ? t("mine.unowned.own") : t("mine.unowned.plan")}
                   </ButtonLink>
                 </td>
               </tr>

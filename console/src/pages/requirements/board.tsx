@@ -1,5 +1,5 @@
 /** What the business needs, and how far each need is: columns that follow from plan, code, tests and traffic. */
-import { Badge, Button, Group, Modal, MultiSelect, SegmentedControl, Select, Stack, Text, Textarea, TextInput, Tooltip } from "@mantine/core";
+import { Badge, Button, Group, Modal, MultiSelect, SegmentedControl, Select, Stack, Switch, Text, Textarea, TextInput, Tooltip } from "@mantine/core";
 import { useDebouncedValue, useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
@@ -22,10 +22,11 @@ export function RequirementsPage() {
   const [wanted] = useDebouncedValue(text.trim(), 250);
   const [app, setApp] = useState("");
   const [whose, setWhose] = useState("all");
+  const [overdue, setOverdue] = useState(false);
   const [making, { open: make, close: unmake }] = useDisclosure();
-  const requirements = useQuery(requirementsQuery({ text: wanted, app, mine: whose === "mine" }));
+  const requirements = useQuery(requirementsQuery({ text: wanted, app, mine: whose === "mine", overdue }));
   const columns = useMemo(() => columnsOf(requirements.data?.items ?? []), [requirements.data]);
-  const narrowed = wanted !== "" || app !== "" || whose !== "all";
+  const narrowed = wanted !== "" || app !== "" || whose !== "all" || overdue;
   const button = may && (
     <Button leftSection={<Icon name="plus" size={16} />} onClick={make}>
       {t("requirements.new")}
@@ -39,7 +40,8 @@ export function RequirementsPage() {
           <SegmentedControl aria-label={t("changes.view")} value={whose} onChange={setWhose} data={[{ value: "all", label: t("changes.view.all") }, { value: "mine", label: t("changes.view.mine") }]} />
           <TextInput data-search aria-label={t("requirements.search")} placeholder={t("requirements.search")} leftSection={<Icon name="search" size={16} />} value={text} onChange={(event) => setText(event.currentTarget.value)} w={240} />
           <Select aria-label={t("live.app")} w={150} searchable value={app} allowDeselect={false} onChange={(next) => setApp(next ?? "")} data={[{ value: "", label: t("live.all_apps") }, ...apps.map((one) => ({ value: one.app, label: one.app }))]} />
-          <Text fz="sm" c="dimmed">
+          <Switch label={t("requirements.overdue")} checked={overdue} onChange={(event) => setOverdue(event.currentTarget.checked)} />
+          <Text fz="sm" c="dimmed" w="100%">
             {t("requirements.derived")}
           </Text>
         </Group>
@@ -89,7 +91,7 @@ export function RequirementsPage() {
 
 function Ticket({ requirement }: { requirement: Requirement }) {
   const { t } = useText();
-  const online = requirement.events.filter((event) => event.state === "online").length;
+  const online = requirement.events.filter((event) => event.stage === "online").length;
   return (
     <Link className="tp-ticket" to="/requirements/$id" params={{ id: String(requirement.id) }} data-row={requirement.id} data-late={requirement.overdue || undefined}>
       <Text fz="sm" fw={600} style={{ overflowWrap: "anywhere" }}>
@@ -100,6 +102,11 @@ function Ticket({ requirement }: { requirement: Requirement }) {
         {requirement.apps.length > 0 && <span>{requirement.apps.join(", ")}</span>}
         {requirement.events.length > 0 && <span>{t("requirements.events", { online, count: requirement.events.length })}</span>}
       </Group>
+      {requirement.events.length > 0 && (
+        <div className="tp-bar" style={{ marginTop: 8, height: 5 }} aria-hidden="true">
+          <span style={{ width: `${(online / requirement.events.length) * 100}%`, background: "var(--mantine-color-teal-6)" }} />
+        </div>
+      )}
       <Group gap={8} mt={8} justify="space-between">
         <People names={requirement.people} most={3} />
         {requirement.deadline &&

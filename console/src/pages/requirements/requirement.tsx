@@ -1,9 +1,9 @@
 /** A requirement: why, who, until when; the change requests that serve it and how far each event is. */
-import { Badge, Button, Group, Stack, Text } from "@mantine/core";
+import { Alert, Badge, Button, Group, Stack, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { changesQuery, requirementQuery, useMay } from "../../api/queries-review";
+import { changesQuery, patchRequirement, requirementQuery, useMay } from "../../api/queries-review";
 import { Icon } from "../../components/icons";
 import { People, Person } from "../../components/person";
 import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/states";
@@ -12,7 +12,7 @@ import { useText } from "../../i18n";
 import { NewChange } from "../changes/new";
 import { ChangeSize, ChangeStateBadge, Deadline } from "../changes/parts";
 import { RequirementDialog } from "./board";
-import { COLUMNS } from "./model";
+import { COLUMNS, type Column } from "./model";
 
 const TONES = { designed: "gray", implemented: "blue", verified: "grape", online: "teal" } as const;
 
@@ -20,12 +20,17 @@ export function RequirementPage() {
   const { t, locale } = useText();
   const { id } = useParams({ from: "/requirements/$id" });
   const navigate = useNavigate();
+  const cache = useQueryClient();
   const mayEdit = useMay("requirement.edit");
   const mayPropose = useMay("change.propose");
   const [editing, { open: edit, close: unedit }] = useDisclosure();
   const [making, { open: make, close: unmake }] = useDisclosure();
   const found = useQuery({ ...requirementQuery(Number(id)), retry: false });
   const changes = useQuery(changesQuery({ text: "", app: "", state: "", mine: false, waits: false, requirement: Number(id) }, "", 100));
+  const drop = useMutation({
+    mutationFn: async () => found.data && patchRequirement(found.data, { dropped: !found.data.dropped }),
+    onSuccess: () => cache.invalidateQueries({ queryKey: ["requirements"] }),
+  });
   if (found.isPending) return <Loading rows={6} />;
   if (found.isError)
     return (
@@ -57,6 +62,11 @@ export function RequirementPage() {
         actions={
           <>
             {mayEdit && (
+              <Button variant="default" loading={drop.isPending} onClick={() => drop.mutate()}>
+                {requirement.dropped ? t("requirements.take_up") : t("requirements.drop")}
+              </Button>
+            )}
+            {mayEdit && (
               <Button variant="default" leftSection={<Icon name="edit" size={16} />} onClick={edit}>
                 {t("change.edit")}
               </Button>
@@ -70,6 +80,12 @@ export function RequirementPage() {
         }
       />
       <Stack gap="md">
+        {drop.isError && <ErrorState error={drop.error} />}
+        {requirement.dropped && (
+          <Alert variant="outline" color="gray" styles={{ title: { color: "var(--mantine-color-text)" } }} title={t("requirements.dropped")}>
+            {t("requirements.dropped.about")}
+          </Alert>
+        )}
         <ol className="tp-steps">
           {COLUMNS.map((column, index) => (
             <li key={column} data-state={index < reached || (index === reached && column === "online") ? "done" : index === reached ? "now" : "waits"} aria-current={index === reached ? "step" : undefined}>
@@ -80,7 +96,7 @@ export function RequirementPage() {
                     {t(`requirements.state.${column}`)}
                   </Text>
                   <Text fz="xs" c="dimmed" lh={1.3}>
-                    {t(`requirements.state.${column}.short`)}
+                    {requirement.events.length > 0 ? t("requirements.done", { done: requirement.done[column] ?? 0, count: requirement.events.length }) : t(`requirements.state.${column}.short`)}
                   </Text>
                 </div>
               </Group>
@@ -144,7 +160,7 @@ export function RequirementPage() {
                         </td>
                         <td>{event.app}</td>
                         <td>
-                          <StateBadge state={event.state} />
+                          <StateBadge stage={event.stage} state={event.state} />
                         </td>
                       </tr>
                     ))}
@@ -191,12 +207,11 @@ export function RequirementPage() {
   );
 }
 
-function StateBadge({ state }: { state: string }) {
+function StateBadge({ stage, state }: { stage: Column; state: string }) {
   const { t } = useText();
-  const known = COLUMNS.find((column) => column === state);
   return (
-    <Badge variant="outline" color={known ? TONES[known] : "gray"} c="var(--mantine-color-text)">
-      {known ? t(`requirements.state.${known}`) : state}
+    <Badge variant="outline" color={TONES[stage]} c="var(--mantine-color-text)" title={state}>
+      {t(`requirements.state.${stage}`)}
     </Badge>
   );
 }
