@@ -73,7 +73,7 @@ def get_event_insight(
         pictures = _screenshots(connection, app, spec)
     figures = _figures(call, app, event, query.env, now)
     total = sum_of(days.values())
-    facts = _facts(days, now, _count(used), why, reviewed=reviewed)
+    facts = facts_from(days, now, _count(used), why, reviewed=reviewed)
     return insight_wire.EventInsight(
         app=app,
         event=event,
@@ -120,16 +120,17 @@ def facts_of(call: Call, connection: sa.Connection, plan: Plan, event: str, now:
     ).scalar_one()
     reviewed, why = _review_of(connection, plan.app, event, required=required == "required")
     used = consumers(call, connection, plan.app, event, plan.metrics)
-    return _facts(days, now, _count(used), why, reviewed=reviewed)
+    return facts_from(days, now, _count(used), why, reviewed=reviewed)
 
 
 def _count(used: insight_wire.Consumers) -> int:
     return len(used.rules) + len(used.metrics) + len(used.queries) + len(used.subscriptions)
 
 
-def _facts(
+def facts_from(
     days: Mapping[int, Usage], now: int, count: int, why: str, *, reviewed: bool | None
 ) -> EventFacts:
+    """Return the facts of a trust badge from what was seen each day and how many use the event."""
     today = observations.day_of(now)
     total = sum_of(days.values())
     return EventFacts(

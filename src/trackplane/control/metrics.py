@@ -142,7 +142,7 @@ def get_metric_series(
         raise NotFoundError(f"the event {found.of!r} of the metric is not planned")
     compiled = compile_metric(found, spec, _envs(query.env))
     now = call.platform.clock()
-    until = query.to or now
+    until = query.to or now + 1
     since = query.from_ or until - _DAYS * DAY_MS
     steps = list(_steps(since, until, query.step))
     if since >= until or len(steps) > _MOST_POINTS:

@@ -33,9 +33,8 @@ _UNREADABLE: Final = (
     TypeError,
     AttributeError,
     MemoryError,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
 )
+_BOMBS: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 # A decoded picture may take 160 MB: few at a time.
 _turns: Final = threading.BoundedSemaphore(2)
 
@@ -73,6 +72,10 @@ def clean(data: bytes) -> Picture:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             return _encoded(data)
+        except _BOMBS as error:
+            raise TooLargeError(
+                f"a picture may have {MAX_PIXELS:,} pixels; this has more", hint="make it smaller"
+            ) from error
         except _UNREADABLE as error:
             raise PictureError(
                 f"this is no picture that is taken: {_why(error)}",

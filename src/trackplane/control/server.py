@@ -21,9 +21,11 @@ from trackplane.control import (
     my_events,
     observations,
     outbox,
+    renewing,
     replay,
     shadow,
     tables,
+    use_of_parts,
 )
 from trackplane.control.access import new_secret
 from trackplane.control.api import Api
@@ -169,7 +171,9 @@ class ControlPlane:
             asyncio.create_task(
                 self._tend(_TEND_S, (_follow, canary.tend, guard.tend, shadow.tend))
             ),
-            asyncio.create_task(self._tend(_COUNT_S, (observations.tend,))),
+            asyncio.create_task(
+                self._tend(_COUNT_S, (observations.tend, renewing.tend, use_of_parts.tend))
+            ),
             asyncio.create_task(self._tend(_TEND_S, (outbox.tend,))),
             asyncio.create_task(self._tend(_TELL_S, (my_events.tend,))),
         ]

@@ -77,7 +77,7 @@ def event_figures(
     where = f"app = {views.literal(app)} AND event = {views.literal(event)}"
     where += f" AND env = {views.literal(env)}" if env else ""
     parts = [
-        f"SELECT {moment} AS at, violations, {dirty} AS dirty FROM ({views.read(paths)})"  # noqa: S608
+        f"SELECT {moment} AS moment, violations, {dirty} AS dirty FROM ({views.read(paths)})"  # noqa: S608
         f" WHERE {where} AND {moment} >= {since}{more}"
         for paths, moment, dirty, more in (
             (sources[EVENTS], "epoch_ms(server)", "false", ""),
@@ -92,15 +92,15 @@ def event_figures(
         with _bounded(timeout_s) as workspace:
             workspace.rows(f"CREATE TEMP TABLE arrived AS {' UNION ALL '.join(parts)}")
             hours = workspace.rows(
-                f"SELECT at - at % {HOUR_MS} AS hour, count(*) FILTER (NOT dirty),"  # noqa: S608
+                f"SELECT moment - moment % {HOUR_MS} AS hour, count(*) FILTER (NOT dirty),"  # noqa: S608
                 " count(*) FILTER (NOT dirty AND len(violations) > 0), count(*) FILTER (dirty)"
-                f" FROM arrived WHERE at >= {hours_since} GROUP BY hour ORDER BY hour"
+                f" FROM arrived WHERE moment >= {hours_since} GROUP BY hour ORDER BY hour"
             )
             flawed = workspace.rows(
                 "SELECT flaw.code, regexp_replace(flaw.pointer, '/[0-9]+(/|$)', '/*\\1', 'g') AS place,"  # noqa: S608
-                " count(*) AS n, count(*) FILTER (dirty), max(at) FROM"
-                " (SELECT at, dirty, unnest(violations) AS flaw FROM arrived"
-                f"  WHERE at >= {violations_since})"
+                " count(*) AS n, count(*) FILTER (dirty), max(moment) FROM"
+                " (SELECT moment, dirty, unnest(violations) AS flaw FROM arrived"
+                f"  WHERE moment >= {violations_since})"
                 f" GROUP BY ALL ORDER BY n DESC, flaw.code, place LIMIT {_MOST}"
             )
     except LakeError:

@@ -1,0 +1,174 @@
+"""Tells search how events and metrics are used and trusted: volume, last seen, trust, state.
+
+App by app, and only where something was counted, published or reviewed since, or a day has passed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import msgspec
+import sqlalchemy as sa
+
+from trackplane.control import observations, tables
+from trackplane.control.consumers import RuleIndex, clients_of, rule_index
+from trackplane.control.insight import facts_from
+from trackplane.control.insight_tables import observation_state, saved_queries
+from trackplane.control.insight_wire import ReadSet
+from trackplane.control.observations import Usage
+from trackplane.control.plan_publishing import held_workspace
+from trackplane.control.platform import Platform
+from trackplane.control.publishing import Publisher
+from trackplane.control.review_tables import change_items, changes
+from trackplane.control.search.index import Use, set_use
+from trackplane.control.trust import event_trust, metric_trust
+from trackplane.errors import TrackplaneError
+from trackplane.plan.life_cycle import Evidence, derive, overall
+from trackplane.plan.model import Plan
+
+EVERY_MS: Final = 30_000
+SEEN_DAYS: Final = 30
+DAILY: Final = 14
+_lock: Final = threading.Lock()
+
+
+class _Told:
+    """What this process told last: when it looked, and each app's state then."""
+
+    def __init__(self) -> None:
+        self.looked: int | None = None
+        self.apps: dict[str, tuple[Any, ...]] = {}
+
+
+_told: Final[WeakKeyDictionary[Publisher, _Told]] = WeakKeyDictionary()
+
+
+def tend(platform: Platform) -> None:
+    """Tell search what is new, every half minute."""
+    now = platform.clock()
+    with _lock:
+        told = _told.setdefault(platform.publisher, _Told())
+        if told.looked is not None and 0 <= now - told.looked < EVERY_MS:
+            return
+        told.looked = now
+    with platform.database.read() as connection:
+        apps = connection.execute(sa.select(tables.apps.c.app, tables.apps.c.revision)).all()
+        common = _common_state(connection)
+    for row in apps:
+        state = (row.revision, observations.day_of(now), *common)
+        if told.apps.get(row.app) == state:
+            continue
+        tell(platform, row.app, row.revision)
+        told.apps[row.app] = state
+
+
+def _common_state(connection: sa.Connection) -> tuple[Any, ...]:
+    """Return what changes when something was counted, merged, saved or registered."""
+    counted = connection.execute(sa.select(observation_state.c.snapshot)).scalar()
+    merged = connection.execute(
+        sa.select(sa.func.max(changes.c.merged_at), sa.func.max(changes.c.updated_at))
+    ).one()
+    saved = connection.execute(sa.select(sa.func.max(saved_queries.c.updated_at))).scalar()
+    return counted, *merged, saved
+
+
+def tell(platform: Platform, app: str, revision: int) -> int:
+    """Tell search how an app's events and metrics are used; return how many differed."""
+    try:
+        with platform.database.read() as connection:
+            held = held_workspace(connection, platform, app, revision)
+            plan = held.plan if held is not None else Plan(app=app)
+            uses = uses_of(platform, connection, plan)
+    except TrackplaneError:
+        return 0  # the plan no longer reads under this release: its page says so
+    if not uses:
+        return 0
+    with platform.database.write() as connection:
+        return set_use(connection, uses)
+
+
+def uses_of(
+    platform: Platform, connection: sa.Connection, plan: Plan
+) -> dict[tuple[str, str, str], Use]:
+    """Return how each event and metric of a plan in force is used and trusted."""
+    app, now = plan.app, platform.clock()
+    today = observations.day_of(now)
+    days: dict[str, dict[int, Usage]] = {}
+    for (event, day), usage in observations.sums(connection, ("event", "day"), app=app).items():
+        days.setdefault(event, {})[day] = usage
+    releases: dict[str, dict[tuple[str, str], int]] = {}
+    for (event, platform_, version), usage in observations.sums(
+        connection, ("event", "platform", "version"), app=app
+    ).items():
+        releases.setdefault(event, {})[platform_, version] = usage.last_at
+    built: dict[str, dict[tuple[str, str], int]] = {}
+    for row, sends in clients_of(connection, app):
+        for event in sends:
+            built.setdefault(event, {})[row.platform, row.release] = row.registered_at
+    counts = _counts(connection, rule_index(platform.publisher), plan)
+    merged = _merged(connection, app)
+    found: dict[tuple[str, str, str], Use] = {}
+    trusts = {}
+    for event, spec in plan.events.items():
+        own = days.get(event, {})
+        reviewed = event in merged if merged else None
+        facts = facts_from(own, now, counts[event], "", reviewed=reviewed)
+        trust = trusts[event] = event_trust(spec, facts)
+        evidence = Evidence(now=now, implemented=built.get(event, {}), seen=releases.get(event, {}))
+        found[app, "event", event] = Use(
+            seen=sum(u.seen for day, u in own.items() if day > today - SEEN_DAYS),
+            last_seen=facts.last_at,
+            daily=_daily(own, today),
+            trust=trust.level,
+            state=overall(derive(spec, evidence).values()),
+        )
+    for name, metric in plan.metrics.items():
+        of = trusts.get(metric.of)
+        use = found.get((app, "event", metric.of))
+        if of is not None and use is not None:
+            level = metric_trust(metric, of, findings=0, has_value=None, consumers=0).level
+            found[app, "metric", name] = Use(
+                seen=use.seen, last_seen=use.last_seen, daily=use.daily, trust=level
+            )
+    return found
+
+
+def _daily(days: Mapping[int, Usage], today: int) -> tuple[int, ...]:
+    return tuple(
+        days[day].seen if day in days else 0 for day in range(today - DAILY + 1, today + 1)
+    )
+
+
+def _counts(connection: sa.Connection, index: RuleIndex, plan: Plan) -> Counter[str]:
+    """Return how many rules, metrics and saved queries use each event of a plan."""
+    counts: Counter[str] = Counter(metric.of for metric in plan.metrics.values())
+    everywhere = sum(not head.apps or plan.app in head.apps for head in index.everywhere)
+    for event in plan.events:
+        own = index.by_event.get(event, ())
+        counts[event] += everywhere + sum(not h.apps or plan.app in h.apps for h in own)
+    table = saved_queries
+    rows = connection.execute(sa.select(table.c.reads).where(table.c.app.in_((plan.app, ""))))
+    for row in rows:
+        reads = msgspec.json.decode(row.reads, type=ReadSet)
+        named = plan.events if reads.all or reads.events is None else reads.events
+        counts.update(event for event in named if event in plan.events)
+    return counts
+
+
+def _merged(connection: sa.Connection, app: str) -> set[str]:
+    """Return the events that an approved change request put into the plan."""
+    return set(
+        connection.execute(
+            sa.select(change_items.c.name)
+            .join(changes, changes.c.id == change_items.c.change)
+            .where(
+                changes.c.app == app,
+                changes.c.state == "merged",
+                change_items.c.section == "events",
+            )
+        ).scalars()
+    )
