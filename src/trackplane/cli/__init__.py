@@ -18,6 +18,7 @@ import typer
 from trackplane import __version__
 from trackplane.cli import (
     apps,
+    change,
     data,
     definitions,
     development,
@@ -25,6 +26,7 @@ from trackplane.cli import (
     doctor,
     library,
     live,
+    people,
     plan,
     platform,
     rule,
@@ -60,6 +62,8 @@ doctor.register(app)
 app.add_typer(apps.app, name="app")
 app.add_typer(plan.app, name="plan")
 app.add_typer(library.app, name="library")
+app.add_typer(change.app, name="change")
+people.register(app)
 live.register(rule.app)
 app.add_typer(rule.app, name="rule")
 app.add_typer(definitions.functions, name="function")

@@ -63,6 +63,14 @@ class PlanStaleError(ConflictError):
         self.conflicts = tuple(msgspec.convert(each, Conflict) for each in raw["conflicts"])
 
 
+class PartsConflictError(ConflictError):
+    """Two sides changed the same parts of a plan; ``conflicts`` has both of each."""
+
+    def __init__(self, message: str, raw: list[dict[str, Any]], *, hint: str | None) -> None:
+        super().__init__(message, hint=hint)
+        self.conflicts = tuple(msgspec.convert(each, Conflict) for each in raw)
+
+
 class Api:
     """Calls ``/api/v1`` with the token of ``TRACKPLANE_TOKEN``; turns problems into our errors."""
 
@@ -184,6 +192,8 @@ def _error_of(response: httpx.Response) -> Exception:
             return PlanStaleError(message, problem["plan"])
         case 412 if isinstance(problem.get("conflict"), dict):
             return _text_conflict(problem["conflict"], message)
+        case 409 if problem.get("conflicts"):
+            return PartsConflictError(message, problem["conflicts"], hint=hint)
         case 409 | 412 | 428:
             return ConflictError(message, hint=hint, findings=findings)
         case code if code >= 500:
