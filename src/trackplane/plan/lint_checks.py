@@ -79,6 +79,7 @@ class Linter:
             for code in ("tag_unknown", "category_unknown", "platform_unknown")
         }
         self._known: dict[tuple[str, int], tuple[Property, tuple[_Part, ...]]] = {}
+        self._named: dict[tuple[str, str], tuple[_Part, ...]] = {}
         self._types: frozenset[bytes] = frozenset()
         self._inner: frozenset[bytes] = frozenset()
 
@@ -225,7 +226,7 @@ class Linter:
         if name and "pii_unmarked" in self._on and shape.pii is None:
             yield from self._unmarked(name, shape)
         yield from self._said(shape, inner=inner)
-        if not self._inner or _inside(shape) not in self._inner:
+        if (shape.properties or shape.items or shape.values) and _inside(shape) not in self._inner:
             yield from self._within(shape)
 
     def _said(self, shape: Property, *, inner: bool) -> Iterator[_Part]:
@@ -261,7 +262,8 @@ class Linter:
             message = "properties that are not planned pass"
             yield (), "object_open", message, "additional: false", None
         limit = options["property_depth"]["max"]
-        if "property_depth" in on and not inner and _depth(shape) > limit:
+        nested = shape.properties or shape.items or shape.values
+        if nested and not inner and "property_depth" in on and _depth(shape) > limit:
             message = f"{_depth(shape)} levels of objects, more than {limit}"
             yield (), "property_depth", message, None, None
 
@@ -294,7 +296,16 @@ class Linter:
 
     # -- what several kinds share
 
-    def _name(self, kind: str, name: str) -> Iterator[_Part]:
+    def _name(self, kind: str, name: str) -> tuple[_Part, ...]:
+        """Return what breaks rules in a name; most names are written often."""
+        held = self._named.get((kind, name))
+        if held is None:
+            if len(self._named) >= _REMEMBERED:
+                self._named.clear()
+            held = self._named[kind, name] = tuple(self._check_name(kind, name))
+        return held
+
+    def _check_name(self, kind: str, name: str) -> Iterator[_Part]:
         if "name_pattern" in self._on and kind in self._patterns:
             wanted, matches = self._patterns[kind]
             if not matches(name):
