@@ -47,7 +47,7 @@ export function People({ names, most = 4 }: { names: readonly string[]; most?: n
   if (!names.length) return null;
   return (
     <Tooltip label={names.map(bareName).join(", ")}>
-      <Avatar.Group spacing={6} role="img" aria-label={names.map(bareName).join(", ")}>
+      <Avatar.Group spacing={3} role="img" aria-label={names.map(bareName).join(", ")}>
         {names.slice(0, most).map((name) => (
           <PersonMark key={name} name={name} />
         ))}

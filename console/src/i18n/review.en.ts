@@ -402,6 +402,7 @@ export const reviewEn = {
   "preferences.email.impossible": "This installation sends no e-mail",
   "preferences.kept": "Saved",
   "preferences.language": "Language",
+  "preferences.no_address": "not set up",
   "preferences.notices": "Tell me",
   "preferences.secret": "Secret",
   "preferences.secret.about": "Signs what is sent to your webhook.",

@@ -404,6 +404,7 @@ export const reviewZh: Record<keyof typeof reviewEn, string> = {
   "preferences.email.impossible": "此系统未配置发送邮件",
   "preferences.kept": "已保存",
   "preferences.language": "语言",
+  "preferences.no_address": "未设置",
   "preferences.notices": "通知我",
   "preferences.secret": "签名密钥",
   "preferences.secret.about": "用于对发往你的 Webhook 的内容签名。",

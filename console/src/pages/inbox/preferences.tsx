@@ -1,5 +1,5 @@
 /** How the reader wants to be told: by which way for which kind of notice; language, addresses, a trial. */
-import { Alert, Button, Checkbox, Group, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Checkbox, Group, PasswordInput, Radio, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type SyntheticEvent } from "react";
 import { meQuery, patchMe, tryWebhook } from "../../api/queries-review";
@@ -58,16 +58,13 @@ function Form({ me }: { me: Me }) {
             </Group>
             <Group grow align="flex-start">
               <TextInput type="email" label={t("preferences.email")} value={email} onChange={(event) => setEmail(event.currentTarget.value)} description={me.email_possible ? undefined : t("preferences.email.impossible")} />
-              <div>
-                <Text fz="sm" fw={500} mb={4} id="preferred-language">
-                  {t("preferences.language")}
-                </Text>
-                <Group gap="md" role="radiogroup" aria-labelledby="preferred-language">
+              <Radio.Group label={t("preferences.language")} value={language} onChange={(next) => setLanguage(next === "zh" ? "zh" : "en")}>
+                <Group gap="md" mt={8}>
                   {LOCALES.map((choice) => (
-                    <Checkbox key={choice.value} radius="xl" role="radio" aria-checked={language === choice.value} label={choice.label} lang={choice.value} checked={language === choice.value} onChange={() => setLanguage(choice.value)} />
+                    <Radio key={choice.value} value={choice.value} label={choice.label} lang={choice.value} />
                   ))}
                 </Group>
-              </div>
+              </Radio.Group>
             </Group>
             <Group align="flex-end">
               <TextInput type="url" flex={1} label={t("preferences.webhook")} placeholder="https://" value={webhook} onChange={(event) => setWebhook(event.currentTarget.value)} />
@@ -93,6 +90,11 @@ function Form({ me }: { me: Me }) {
                   {CHANNELS.map((channel) => (
                     <th key={channel} scope="col">
                       {t(`preferences.channel.${channel}`)}
+                      {!possible[channel] && (
+                        <Text fz={11} c="dimmed" fw={400}>
+                          {t("preferences.no_address")}
+                        </Text>
+                      )}
                     </th>
                   ))}
                 </tr>

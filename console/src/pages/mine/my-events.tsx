@@ -45,7 +45,7 @@ export function MyEventsPage() {
         about={t("mine.owned", { count: mine.data.owned, owners: owners.join(", ") || "–" })}
         actions={
           <>
-            <Select aria-label={t("people.team")} w={160} value={filter.team} allowDeselect={false} onChange={(team) => setFilter({ ...filter, team: team ?? "" })} data={[{ value: "", label: t("mine.whose") }, ...teams.map((team) => ({ value: team.team, label: team.team }))]} />
+            <Select aria-label={t("people.team")} w={210} value={filter.team} allowDeselect={false} onChange={(team) => setFilter({ ...filter, team: team ?? "" })} data={[{ value: "", label: t("mine.whose") }, ...teams.map((team) => ({ value: team.team, label: team.team }))]} />
             <Select aria-label={t("live.app")} w={150} value={filter.app} allowDeselect={false} onChange={(app) => setFilter({ ...filter, app: app ?? "" })} data={[{ value: "", label: t("live.all_apps") }, ...apps.map((app) => ({ value: app.app, label: app.app }))]} />
           </>
         }
