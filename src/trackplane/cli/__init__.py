@@ -5,6 +5,7 @@ Exit codes: 0 all is well, 1 findings (the input has faults, a check failed), 2 
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import tempfile
@@ -19,16 +20,20 @@ from trackplane import __version__
 from trackplane.cli import (
     apps,
     change,
+    client,
     data,
     definitions,
     development,
     dirty,
     doctor,
+    event,
     library,
     live,
+    metric,
     people,
     plan,
     platform,
+    query,
     rule,
     source,
 )
@@ -63,6 +68,10 @@ app.add_typer(apps.app, name="app")
 app.add_typer(plan.app, name="plan")
 app.add_typer(library.app, name="library")
 app.add_typer(change.app, name="change")
+app.add_typer(event.app, name="event")
+app.add_typer(metric.app, name="metric")
+app.add_typer(query.app, name="query")
+app.add_typer(client.app, name="client")
 people.register(app)
 live.register(rule.app)
 app.add_typer(rule.app, name="rule")
@@ -72,6 +81,20 @@ app.add_typer(definitions.scripts, name="script")
 app.add_typer(source.app, name="source")
 app.add_typer(dirty.app, name="dirty")
 
+
+def _keep_examples(group: typer.Typer) -> None:
+    """Let the example of each verb's help stand on lines of its own."""
+    for command in group.registered_commands:
+        text = inspect.cleandoc(command.help or (command.callback and command.callback.__doc__) or "")
+        about, found, example = text.rpartition("Example:")
+        if found:
+            command.help = f"{about}\b\nExample:\n    {example.strip()}"
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _keep_examples(inner.typer_instance)
+
+
+_keep_examples(app)
 
 # Typer may bring a Click of its own, whose errors are not those of the package `click`.
 _CallError = cast(

@@ -1,4 +1,4 @@
-"""Verbs about data: ``status``, ``tap``, ``query``."""
+"""Verbs about data: ``status``, ``tap``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
     app.command()(status)
     app.command()(tap)
-    app.command()(query)
 
 
 def status(url: str = UrlOption, as_json: bool = JsonOption) -> None:
-    """Show rates, lag, versions and ledgers."""
+    """Show rates, lag, versions and ledgers.
+
+    Example: trackplane status
+    """
     answer = Api(url).get("/status")
     if as_json:
         emit_json(answer)
@@ -73,7 +75,10 @@ def tap(
     count: int = typer.Option(0, "--count", "-n", help="Stop after so many (0: go on)."),
     as_json: bool = JsonOption,
 ) -> None:
-    """Print events as they arrive, one JSON object a line."""
+    """Print events as they arrive, one JSON object a line.
+
+    Example: trackplane tap --app shop --count 1
+    """
     api = Api(url)
     if app is not None:
         api.get(f"/apps/{app}")  # an app that is not there would be waited for in vain
@@ -94,22 +99,3 @@ def _one_line(event: dict[str, Any]) -> str:
     person = who.get("user_id") or who.get("anonymous_id") or who.get("install_id") or "-"
     mark = f"  ! {flaws}" if flaws else ""
     return f"{meta.get('app', '-')}  {event.get('event', '-')}  {person}  {what[:160]}{mark}"
-
-
-def query(
-    sql: str = typer.Argument(..., help="One SELECT over the views your token may see."),
-    app: str = typer.Option(None, "--app", help="The app whose views stand without a prefix."),
-    limit: int = typer.Option(1_000, "--limit", help="Rows at most."),
-    url: str = UrlOption,
-    as_json: bool = JsonOption,
-) -> None:
-    """Ask the lake by SQL."""
-    answer, _ = Api(url, timeout_s=660).call(
-        "POST", "/query", json={"sql": sql, "app": app, "limit": limit}
-    )
-    if as_json:
-        emit_json(answer)
-        return
-    table([column["name"] for column in answer["columns"]], list(answer["rows"]))
-    if answer.get("truncated"):
-        say(f"… more than {limit:,} rows; raise --limit")

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import typer
 
-from trackplane.cli import plan_history, plan_server, plan_start, suggest
+from trackplane.cli import impact, plan_history, plan_server, plan_start, suggest
 from trackplane.cli.api import Api, UrlOption
 from trackplane.cli.output import FINDINGS, JsonOption, emit_json, findings_json, say, table
 from trackplane.cli.plan_folder import PlanArgument, PlanFolder, open_folder, served_libraries
@@ -214,5 +214,6 @@ def _show_event(spec: EventSpec) -> None:
 
 plan_start.register(app)
 plan_server.register(app)
+impact.register(app)
 plan_history.register(app)
 suggest.register(app)

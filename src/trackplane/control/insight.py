@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-import msgspec
 import sqlalchemy as sa
 
-from trackplane.control import insight_wire, objects, observations, tables
+from trackplane.control import insight_wire, observations, tables
 from trackplane.control.apps import find_app
 from trackplane.control.briefly import Briefly
-from trackplane.control.consumers import clients_of, consumers
+from trackplane.control.consumers import consumers
 from trackplane.control.database import Database
+from trackplane.control.event_states import spec_of, states_of
 from trackplane.control.insight_tables import screenshots
 from trackplane.control.observations import DAY_MS, Usage
 from trackplane.control.operations import Call, Operations
@@ -25,18 +25,12 @@ from trackplane.control.trust import FRESH_DAYS, EventFacts, event_trust
 from trackplane.control.wire import Word
 from trackplane.lake.event_figures import HOUR_MS, EventFigures
 from trackplane.plan.example import example
-from trackplane.plan.life_cycle import Evidence, Proposed, derive
 from trackplane.plan.model import EventSpec, Plan
 
 operations: Final = Operations("data")  # it reads the lake: in threads of its own
 HOURS: Final = 48
 _LAKE_S: Final = 3.0
 _SEEN: Final = 500  # senders told
-_STATES: Final[Mapping[str, Proposed]] = {
-    "draft": "draft",
-    "in_review": "in_review",
-    "approved": "approved",
-}
 _caches: Final[WeakKeyDictionary[Database, Briefly]] = WeakKeyDictionary()
 
 
@@ -53,7 +47,7 @@ def get_event_insight(
     now = call.platform.clock()
     with call.platform.database.read() as connection:
         row = find_app(connection, call, app)
-        spec = find_spec(connection, app, event)
+        spec = spec_of(call.platform, app, event)
         today = observations.day_of(now)
         days = {
             day: usage
@@ -69,7 +63,7 @@ def get_event_insight(
         plan = held.plan if held is not None else Plan(app=app)
         used = consumers(call, connection, app, event, plan.metrics)
         reviewed, why = _review_of(connection, app, event, required=row.review == "required")
-        cycle = _life_cycle(connection, app, event, spec, senders, now)
+        cycle = _life_cycle(call, connection, app, event)
         pictures = _screenshots(connection, app, spec)
     figures = _figures(call, app, event, query.env, now)
     total = sum_of(days.values())
@@ -144,17 +138,6 @@ def facts_from(
         reviewed=reviewed,
         reviewed_why=why,
     )
-
-
-def find_spec(connection: sa.Connection, app: str, event: str) -> EventSpec | None:
-    """Return a planned event in force, or None."""
-    table = tables.events
-    found = connection.execute(
-        sa.select(table.c.object).where(table.c.app == app, table.c.event == event)
-    ).first()
-    if found is None:
-        return None
-    return msgspec.json.decode(objects.body(connection, found.object), type=EventSpec)
 
 
 def sum_of(usages: Any) -> Usage | None:
@@ -258,46 +241,15 @@ def _review_of(
 
 
 def _life_cycle(
-    connection: sa.Connection,
-    app: str,
-    event: str,
-    spec: EventSpec | None,
-    senders: Sequence[insight_wire.Seen],
-    now: int,
+    call: Call, connection: sa.Connection, app: str, event: str
 ) -> list[insight_wire.LifeCycle]:
-    implemented: dict[tuple[str, str], int] = {}
-    for row, sends in clients_of(connection, app):
-        if event in sends:
-            release = (row.platform, row.release)
-            implemented[release] = max(implemented.get(release, 0), row.registered_at)
-    seen: dict[tuple[str, str], int] = {}
-    for each in senders:
-        release = (each.platform, each.version)
-        seen[release] = max(seen.get(release, 0), each.last_at)
-    proposed: sa.ScalarResult[str] = connection.execute(
-        sa.select(changes.c.state)
-        .join(change_items, change_items.c.change == changes.c.id)
-        .where(
-            changes.c.app == app,
-            changes.c.state.in_(list(_STATES)),
-            change_items.c.section == "events",
-            change_items.c.name == event,
-        )
-    ).scalars()
-    states = {_STATES[state] for state in proposed}
-    furthest: Proposed | None = None
-    for state in _STATES.values():
-        furthest = state if state in states else furthest
-    evidence = Evidence(
-        now=now, planned=spec is not None, proposed=furthest, implemented=implemented, seen=seen
-    )
-    if spec is None and furthest is None:
+    """Return an event's states; of one that is neither planned nor proposed, none."""
+    states = states_of(connection, call.platform, [(app, event)])[app, event]
+    if spec_of(call.platform, app, event) is None and set(states.values()) <= {"offline"}:
         return []
     return [
         insight_wire.LifeCycle(platform=platform, release=release, state=state)
-        for (platform, release), state in derive(
-            spec or EventSpec(app=app, event=event), evidence
-        ).items()
+        for (platform, release), state in states.items()
     ]
 
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from trackplane.control import insight_wire
 from trackplane.control.apps import find_app
-from trackplane.control.insight import cache_of, find_spec
+from trackplane.control.event_states import spec_of
+from trackplane.control.insight import cache_of
 from trackplane.control.operations import Call, Operations
 from trackplane.control.problems import NotFoundError
 from trackplane.control.value_figures import Weighted, figures, property_paths
@@ -29,7 +30,7 @@ def get_event_values(
     now = call.platform.clock()
     with call.platform.database.read() as connection:
         row = find_app(connection, call, app)
-        spec = find_spec(connection, app, event)
+    spec = spec_of(call.platform, app, event)
     sample = cache_of(call).get(
         ("values", app, event, query.hours),
         now,

@@ -15,7 +15,8 @@ import msgspec
 import sqlalchemy as sa
 
 from trackplane.control import observations, tables
-from trackplane.control.consumers import RuleIndex, clients_of, rule_index
+from trackplane.control.consumers import RuleIndex, rule_index
+from trackplane.control.event_states import overall_states
 from trackplane.control.insight import facts_from
 from trackplane.control.insight_tables import observation_state, saved_queries
 from trackplane.control.insight_wire import ReadSet
@@ -27,7 +28,6 @@ from trackplane.control.review_tables import change_items, changes
 from trackplane.control.search.index import Use, set_use
 from trackplane.control.trust import event_trust, metric_trust
 from trackplane.errors import TrackplaneError
-from trackplane.plan.life_cycle import Evidence, derive, overall
 from trackplane.plan.model import Plan
 
 EVERY_MS: Final = 30_000
@@ -100,17 +100,9 @@ def uses_of(
     days: dict[str, dict[int, Usage]] = {}
     for (event, day), usage in observations.sums(connection, ("event", "day"), app=app).items():
         days.setdefault(event, {})[day] = usage
-    releases: dict[str, dict[tuple[str, str], int]] = {}
-    for (event, platform_, version), usage in observations.sums(
-        connection, ("event", "platform", "version"), app=app
-    ).items():
-        releases.setdefault(event, {})[platform_, version] = usage.last_at
-    built: dict[str, dict[tuple[str, str], int]] = {}
-    for row, sends in clients_of(connection, app):
-        for event in sends:
-            built.setdefault(event, {})[row.platform, row.release] = row.registered_at
     counts = _counts(connection, rule_index(platform.publisher), plan)
     merged = _merged(connection, app)
+    states = overall_states(connection, platform, ((app, event) for event in plan.events))
     found: dict[tuple[str, str, str], Use] = {}
     trusts = {}
     for event, spec in plan.events.items():
@@ -118,13 +110,12 @@ def uses_of(
         reviewed = event in merged if merged else None
         facts = facts_from(own, now, counts[event], "", reviewed=reviewed)
         trust = trusts[event] = event_trust(spec, facts)
-        evidence = Evidence(now=now, implemented=built.get(event, {}), seen=releases.get(event, {}))
         found[app, "event", event] = Use(
             seen=sum(u.seen for day, u in own.items() if day > today - SEEN_DAYS),
             last_seen=facts.last_at,
             daily=_daily(own, today),
             trust=trust.level,
-            state=overall(derive(spec, evidence).values()),
+            state=states[app, event],
         )
     for name, metric in plan.metrics.items():
         of = trusts.get(metric.of)
