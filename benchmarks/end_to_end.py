@@ -41,6 +41,7 @@ BATCH = 50
 PROBE_S = 0.4
 RULES = 20
 PLANS = 5
+MERGES = 20
 PAUSE_S = 0.3  # so that publications meet the platform at different moments
 LONGEST_S = 20.0
 SUBJECT = "trackplane up, 2 workers"
@@ -242,6 +243,24 @@ def publish_plans(platform: Platform) -> Iterator[tuple[float, float]]:
         yield effective(platform, put)
 
 
+def merge_changes(platform: Platform) -> Iterator[tuple[float, float]]:
+    """Merge approved change requests, each with its impact looked at: of P3, so the author approves."""
+    for number in range(MERGES):
+        text = f"merged_here:\n  owner: team:growth\n  grade: P3\n  title: Number {number}\n"
+        made = platform.call("POST", "/changes", json={"app": "shop", "title": f"n {number}"})
+        path = f"/changes/{made['id']}"
+        parts = [{"section": "events", "name": "merged_here", "text": text}]
+        platform.call("PUT", f"{path}/parts", etag="*", json={"parts": parts})
+        platform.call("POST", f"{path}/submit", json={})
+        platform.call("POST", f"{path}/approve", json={})
+        platform.call("POST", f"{path}/impact", json={"events": 1_000})
+
+        def merge(path: str = path) -> Any:
+            return platform.call("POST", f"{path}/merge", json={})
+
+        yield effective(platform, merge)
+
+
 def percentile(values: list[float], share: float) -> float:
     ordered = sorted(values)
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 1)
@@ -307,6 +326,7 @@ def run(platform: Platform) -> None:
     deadline = time.monotonic() + SECONDS
     rules = list(publish_rules(platform))
     plans = list(publish_plans(platform))
+    merges = list(merge_changes(platform))
     samples += wait(max(0.5, deadline - time.monotonic()), processes, load)
     load.stop()
     total = load.sent + len(load.answered)
@@ -325,6 +345,9 @@ def run(platform: Platform) -> None:
     latency("publish a rule to effective everywhere", [seen for seen, _ in rules], events=RULES)
     latency("the same by the platform's own clock", [own for _, own in rules], events=RULES)
     latency("publish a plan to effective everywhere", [seen for seen, _ in plans], events=PLANS)
+    latency(
+        "merge a change request to effective everywhere", [ms for ms, _ in merges], events=MERGES
+    )
     memory("memory at 1,000 events/s", samples)
     row(
         "CPU at 1,000 events/s, from request to row",
