@@ -64,15 +64,19 @@ class Names:
             self._rarities[key] = found
         return found
 
-    def scores(self, texts: Iterable[str]) -> NDArray[np.float32]:
-        """Return a rough score of every name: the rarity of the terms it shares with the texts."""
+    def scores(self, texts: Iterable[str], *, deeds: float = 1.0) -> NDArray[np.float32]:
+        """Return a rough score of every name: the rarity of the terms it shares with the texts.
+
+        ``deeds`` is the weight of words that say what is done (click), beside what it is done to.
+        """
+        done = glossary().deeds
         found = np.zeros(self.count, np.float32)
         for text in texts:
             once = np.zeros(self.count, np.float32)
             total = 0.0
             for key, how in self._wanted(text).items():
                 term = self._terms.get(key)
-                weight = how * self.rarity(key)
+                weight = how * self.rarity(key) * (deeds if key in done else 1.0)
                 if term is not None and weight > 0:
                     once[np.frombuffer(self._postings[term].tobytes(), np.int32)] += weight
                 total += weight

@@ -8,7 +8,7 @@ groups that such an event usually has.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -25,9 +25,13 @@ _LIKE_EVENTS: Final = 200
 _RESCORED: Final = 40
 _SAME_APP: Final = 1.5
 _NAME_WEIGHT: Final = 2.5
-DUPLICATE: Final = 0.72  # from here on a name is called a near-duplicate
+_DEEDS: Final = 0.5  # order_pay is like order_ship more than like course_pay
+DUPLICATE: Final = 0.78  # from here on a name is called a near-duplicate
+_BESIDE_BEST: Final = 0.1  # what is this much worse than the best is not shown beside it
 SAME_PROPERTY: Final = 0.85
-_LEAST_GROUP: Final = 0.2
+_LEAST_GROUP: Final = 0.3
+_SURE_GROUP: Final = 0.5  # what such a group has is not proposed by itself
+_OF_BEST: Final = 0.4  # of the best score: what is below is not shown beside it
 _LEAST_PROPERTY: Final = 0.12
 _LEAST_TYPE: Final = 0.5
 _MOST_TEXTS: Final = 3
@@ -83,6 +87,9 @@ class Proposals(msgspec.Struct, frozen=True, kw_only=True):
     same_properties: tuple[SameProperty, ...] = ()
 
 
+Scored = TypeVar("Scored", Reuse, PropertyProposal)
+
+
 def propose(
     catalogue: Catalogue,
     design: Design,
@@ -97,14 +104,18 @@ def propose(
     are everybody's. Up to ``limit`` of each kind.
     """
     asked = _Asked(catalogue, design, app, apps)
-    groups = sorted(asked.groups(), key=_best)[:limit]
+    groups = _near_best(sorted(asked.groups(), key=_best))[:limit]
     return Proposals(
         duplicates=tuple(asked.duplicates(limit)),
         groups=tuple(groups),
-        properties=tuple(asked.properties(groups, limit)),
+        properties=tuple(_near_best(asked.properties(groups, limit))),
         types=tuple(sorted(asked.types(), key=_best)[:limit]),
         same_properties=tuple(sorted(asked.same_properties(), key=_best)[:limit]),
     )
+
+
+def _near_best(found: list[Scored]) -> list[Scored]:
+    return [one for one in found if one.score >= _OF_BEST * found[0].score]
 
 
 def _best(found: Reuse | SameProperty) -> tuple[float, str]:
@@ -123,6 +134,7 @@ class _Asked:
         self.apps = apps
         self.texts = tuple(text for text in (design.name, *design.titles) if text)
         self.visible = catalogue.visible(apps)
+        self._group_paths: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
         own = catalogue.groups.get(app, {})
         self.held = set(design.properties)
         for group in design.groups:
@@ -149,7 +161,8 @@ class _Asked:
         """Return the numbers of like events and their weights."""
         catalogue = self.catalogue
         count = len(catalogue.events)
-        scores = self.rough * (_NAME_WEIGHT / max(float(self.rough.max(initial=0.0)), 1e-9))
+        named = catalogue.names.scores(self.texts, deeds=_DEEDS)
+        scores = named * (_NAME_WEIGHT / max(float(named.max(initial=0.0)), 1e-9))
         total = max(1, int(self.visible.sum()))
         for path in self.design.properties:
             number = catalogue.path_number(path)
@@ -187,7 +200,7 @@ class _Asked:
             if duplicate is not None:
                 found.append(duplicate)
         found.sort(key=lambda one: (-one.score, one.app != self.app, one.app, one.event))
-        return found[:limit]
+        return [one for one in found if one.score >= found[0].score - _BESIDE_BEST][:limit]
 
     def _duplicate(self, number: int) -> Duplicate | None:
         known = self.catalogue.known(number)
@@ -310,8 +323,12 @@ class _Asked:
         best: dict[int, dict[int, float]] = {}
         path_of = catalogue.path_of_definitions()
         for number, weight in zip(self.like.tolist(), self.weights.tolist(), strict=True):
-            for definition in catalogue.known(number).definitions:
+            known = catalogue.known(number)
+            by_group = self._from_groups(known.app, known.groups)
+            for definition in known.definitions:
                 found_at = int(path_of[definition])
+                if catalogue.paths[found_at] in by_group:
+                    continue
                 share, count = by_path.get(found_at, (0.0, 0))
                 by_path[found_at] = share + weight, count + 1
                 counts = best.setdefault(found_at, {})
@@ -319,8 +336,8 @@ class _Asked:
         in_groups = {
             path
             for reuse in groups
-            if reuse.score >= 0.5
-            for path in _paths(self.catalogue.groups[reuse.home][reuse.name])
+            if reuse.score >= _SURE_GROUP
+            for path in _paths(catalogue.groups[reuse.home][reuse.name])
         }
         keys = {key for text in self._spoken_texts() for key in analyse(text).keys}
         found = []
@@ -340,6 +357,19 @@ class _Asked:
                 found.append((score, path, number, count, met))
         found.sort(key=lambda one: (-one[0], one[1]))
         return [self._proposal(one, best) for one in found[:limit]]
+
+    def _from_groups(self, app: str, groups: tuple[str, ...]) -> frozenset[str]:
+        """Return the paths that an event has from groups this design could take, too."""
+        found = self._group_paths.get((app, groups))
+        if found is None:
+            shared = [
+                (self.catalogue.groups.get(self.app, {}).get(name) if app == self.app else None)
+                or self._library_group(name)
+                for name in groups
+            ]
+            found = frozenset(path for one in shared if one is not None for path in _paths(one))
+            self._group_paths[app, groups] = found
+        return found
 
     def _proposal(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from rjieba import Jieba
 
 HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ebef"
+# Words with a character of several readings that the table of pinyin reads the other way.
+_READINGS: Final = (
+    "长按:chang an|长图:chang tu|长视频:chang shi pin|重试:chong shi|重连:chong lian|重发:chong fa|"
+    "重登:chong deng|重进:chong jin|重玩:chong wan|弹窗:tan chuang|弹框:tan kuang|弹层:tan ceng|"
+    "弹出:tan chu|弹起:tan qi|弹屏:tan ping|还款:huan kuan|还钱:huan qian|差评:cha ping|调起:diao qi|"
+    "行业:hang ye|分行:fen hang"
+)
 _CHINESE: Final = re.compile(rf"[{HAN}]")
 _LATIN: Final = re.compile(r"[a-z0-9]+")
 
@@ -130,16 +137,24 @@ def segment(run: str, *, overlapping: bool = False) -> Sequence[str]:
     return [str(word) for word in _segmenter().cut_for_search(run)]
 
 
+@cache
+def _table() -> Callable[[str], list[str]]:
+    """Return what reads a text: pypinyin, with the words that it reads the other way."""
+    from pypinyin import lazy_pinyin, load_phrases_dict  # noqa: PLC0415 - 0.2 s, for Chinese only
+
+    pairs = (line.split(":") for line in _READINGS.split("|"))
+    load_phrases_dict({word: [[part] for part in parts.split()] for word, parts in pairs})
+    return lambda text: lazy_pinyin(text, errors="ignore")
+
+
 @lru_cache(maxsize=32_768)
 def syllables(text: str) -> tuple[str, ...]:
     """Return a text's syllables in pinyin, without tones; what is not Chinese is left out."""
     if not has_chinese(text):
         return ()
-    from pypinyin import lazy_pinyin  # noqa: PLC0415 - 0.2 s, needed only where there is Chinese
-
     return tuple(
         part.replace("ü", "v")
-        for part in lazy_pinyin(text, errors="ignore")
+        for part in _table()(text)
         if _LATIN.fullmatch(part.replace("ü", "v"))
     )
 

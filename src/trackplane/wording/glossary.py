@@ -34,6 +34,8 @@ class Glossary:
         self._opposite: set[frozenset[str]] = set()
         self._near: dict[frozenset[str], float] = {}
         self.fillers: frozenset[str] = frozenset()
+        self.deeds: set[str] = set()  # concepts that say what is done, not to what
+        self._in_deeds = False
         self.turning: frozenset[str] = frozenset()
         self.expansions: dict[str, tuple[str, ...]] = {}  # concept -> what it says together
         for number, raw in enumerate(lines, 1):
@@ -52,6 +54,8 @@ class Glossary:
         elif kind == "=":
             concept, *parts = rest.split()
             self.expansions[concept] = tuple(parts)
+        elif kind == "*":
+            self._in_deeds = rest == "deeds"
         elif kind == "!":
             self.turning |= frozenset(rest.split())
         elif kind == "-":
@@ -67,6 +71,8 @@ class Glossary:
             name = _SPACES.sub("_", english[0])
             if name in self.concepts:
                 raise ValueError(f"line {number} of the glossary repeats {name}")
+            if self._in_deeds:
+                self.deeds.add(name)
             self.concepts[name] = {"en": english, "zh": chinese, "short": short}
 
     @cached_property
