@@ -49,7 +49,18 @@ ORDER: Final[Mapping[Role, Sequence[str]]] = {
 }
 # Always several lines: people look for their parts, and a change of one is a line of a diff.
 _TALL: Final = frozenset(
-    {"top", "group_map", "event_map", "metric_map", "named_properties", "group", "event", "members"}
+    {
+        "top",
+        "group_map",
+        "event_map",
+        "metric_map",
+        "named_properties",
+        "group",
+        "event",
+        "members",
+        "variants",
+        "checks",
+    }
 )
 _UNSAFE: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]"
@@ -245,7 +256,7 @@ def _block_lines(value: Scalar, one_line: str, column: int, width: int) -> list[
     if len(lines) > 1:
         return [f"|{sign}", *lines]
     folded = _folded(body, width)
-    return [f">{sign}", *folded] if len(folded) > 1 else []
+    return [f">{sign}", *folded] if len(folded) > 1 or len(body) <= width else []
 
 
 def _folded(text: str, width: int) -> list[str]:

@@ -126,9 +126,7 @@ class _TreeReader:
                 else:
                     parts = (self._last.beside, comment.text)
                     self._last.beside = "  ".join(part for part in parts if part)
-            first = gap.partition("#")[0]
-            self._blank = self._blank or _BLANK.search(first) is not None
-        elif "\n" in gap and _BLANK.search(gap):
+        if _BLANK.search(gap):
             self._blank = True
         self._end = start
 
@@ -153,8 +151,9 @@ class _TreeReader:
         written = self._text[event.start_mark.index : event.end_mark.index]
         if event.style in {"|", ">"} and "#" in written.partition("\n")[0]:
             raise UnformattableError("a comment beside the head of a block")
-        scalar = Scalar(event.value, written, event.style in {None, ""})
-        self._add(scalar, event)
+        self._add(Scalar(event.value, written, event.style in {None, ""}))
+        if event.style in {"|", ">"} and _BLANK.search(written[len(written.rstrip()) :]):
+            self._blank = True  # its end takes the empty lines in
 
     def _start(self, event: Any) -> None:
         if self._waits_for_key():
@@ -164,13 +163,13 @@ class _TreeReader:
             bool(event.flow_style),
             event.start_mark.column,
         )
-        self._add(collection, event)
+        self._add(collection)
         self._open.append((collection, self._last))
 
     def _waits_for_key(self) -> bool:
         return bool(self._open) and self._open[-1][0].mapping and self._key is None
 
-    def _add(self, node: Node, event: Any) -> None:
+    def _add(self, node: Node) -> None:
         if not self._open:
             self._root = node
             return
@@ -186,10 +185,10 @@ class _TreeReader:
                     self._key.above += [comment.text for comment in self._pending]
                     self._pending = []
             self._key.value, self._last, self._key = node, self._key, None
+            self._blank = False
         else:
             self._last = self._new_entry(collection, None)
             self._last.value = node
-        del event
 
     def _new_entry(self, collection: Collection, key: Scalar | None) -> Entry:
         entry = Entry(key, blank=self._blank, above=[comment.text for comment in self._pending])
