@@ -6,6 +6,8 @@ what an engineer who reads the column would write into a plan: the type, whether
 closed set (``enum``), and the class of personal data, if any.
 """
 
+# ruff: noqa: ARG001, ARG005 - recipes are alike: a random source and the sample's number
+
 from __future__ import annotations
 
 import random

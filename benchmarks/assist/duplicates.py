@@ -16,7 +16,7 @@ from rapidfuzz import fuzz
 
 from benchmarks.assist.world import world
 from trackplane.assist import Catalogue, propose, read_design
-from trackplane.assist.proposals import DUPLICATE
+from trackplane.assist.duplicates import DUPLICATE
 from trackplane.plan.model import EventSpec, Plan
 from trackplane.wording import similarity
 

@@ -6,7 +6,6 @@ import io
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -82,7 +81,7 @@ SUBJECTS: dict[str, Callable[[Column], str]] = {
 
 def rows() -> Iterator[dict[str, Any]]:
     everything = list(columns())
-    for held in (False, True):
+    for held, part in ((False, "tuned on"), (True, "held out")):
         for dirty in (False, True):
             chosen = [c for c in everything if c.held == held and bool(c.dirt) == dirty]
             case = f"types of {len(chosen)} {'dirty' if dirty else 'clean'} columns"
@@ -91,16 +90,15 @@ def rows() -> Iterator[dict[str, Any]]:
                 for name, kind in SUBJECTS.items()
             }
             for name, value in found.items():
-                yield _row(case, held, name, "accuracy", value, found["trackplane"])
+                yield _row(f"{case}, {part}", name, "accuracy", value, found["trackplane"])
         chosen = [column for column in everything if column.held == held]
         shapes = [(column, ours(column)) for column in chosen]
         for unit, value in (
             *_both("enums", [(c.enum, s.enum is not None, True) for c, s in shapes]),
             *_both("personal data", [(c.pii, s.pii, c.pii == s.pii) for c, s in shapes]),
         ):
-            yield _row(
-                f"constraints of {len(chosen)} columns", held, "trackplane", unit, value, value
-            )
+            case = f"constraints of {len(chosen)} columns, {part}"
+            yield _row(case, "trackplane", unit, value, value)
 
 
 def _both(what: str, told: list[tuple[Any, Any, bool]]) -> list[tuple[str, float]]:
@@ -111,21 +109,13 @@ def _both(what: str, told: list[tuple[Any, Any, bool]]) -> list[tuple[str, float
     return [(f"precision, {what}", right / given), (f"recall, {what}", right / wanted)]
 
 
-def _row(
-    case: str, held: bool, subject: str, unit: str, value: float, ours: float
-) -> dict[str, Any]:
+def _row(case: str, subject: str, unit: str, value: float, ours: float) -> dict[str, Any]:
     return {
         "benchmark": "assist",
-        "case": f"{case}, {'held out' if held else 'tuned on'}",
+        "case": case,
         "subject": subject,
         "value": round(value, 3),
         "unit": unit,
         "ratio": None if subject == "trackplane" else round(ours / value, 2),
         "ratio_to": subject,
     }
-
-
-if __name__ == "__main__":
-    for column in columns():
-        if Path(__file__).name and not column.held and our_type(column) != column.label:
-            print(column.name, column.label, ours(column), "dirty" if column.dirt else "")
