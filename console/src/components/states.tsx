@@ -7,7 +7,7 @@ import { useText } from "../i18n";
 export function PageHead({ title, about, actions }: { title: ReactNode; about?: ReactNode; actions?: ReactNode }) {
   return (
     <Group justify="space-between" align="flex-start" mb="lg" wrap="wrap" gap="sm">
-      <div style={{ minWidth: 0 }}>
+      <div style={{ minWidth: 0, flex: "1 1 420px" }}>
         <Title order={1} fz={24} lh={1.3}>
           {title}
         </Title>

@@ -1,5 +1,5 @@
 /** The form of an event: the same part as the YAML, field by field. */
-import { ActionIcon, Button, FileButton, Group, MultiSelect, SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
+import { ActionIcon, Button, FileButton, Group, Input, MultiSelect, SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { Shapes } from "../../api/design";
@@ -50,9 +50,9 @@ export function EventForm({ app, shapes }: { app: string; shapes: Shapes | undef
           <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
             <SuggestField path={["owner"]} value={values.owner} label={t("events.owner")} data={owners} placeholder="team:pay" />
             <div>
-              <Text fz="sm" fw={500} mb={4} id="grade-label">
+              <Input.Label id="grade-label" component="div">
                 {t("events.grade")}
-              </Text>
+              </Input.Label>
               <SegmentedControl fullWidth aria-labelledby="grade-label" value={text(values.grade) || "P2"} readOnly={readOnly} onChange={(value) => put(["grade"], value)} data={[...GRADES]} />
               {gradeFault && (
                 <Text fz="xs" c="var(--mantine-color-error)">
