@@ -90,7 +90,8 @@ function PartDiff({ change, layout, aside, below, open: first }: { change: PartC
           {inner.map((one, index) => (
             <li key={`${one.path ?? ""} ${one.kind} ${index}`}>
               <PropertyDiff part={change} change={one} layout={layout} aside={aside} />
-              {below?.(change.name, one.path)}
+              {/* Several rows may be of one property: what hangs on it stands under the last. */}
+              {inner.findLastIndex((other) => (other.path ?? "") === (one.path ?? "")) === index && below?.(change.name, one.path ?? "")}
             </li>
           ))}
         </ul>
@@ -151,7 +152,7 @@ function PropertyDiff({ part, change, layout, aside }: { part: PartChange; chang
           </Text>
         )}
       </div>
-      {aside?.(part.name, change.path)}
+      {aside?.(part.name, change.path ?? "")}
     </div>
   );
 }
