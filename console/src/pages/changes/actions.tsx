@@ -9,6 +9,7 @@ import { Icon } from "../../components/icons";
 import { ErrorState } from "../../components/states";
 import { useText } from "../../i18n";
 import { allowedOf, nextAction } from "./model";
+import { reasonWords } from "./reasons";
 
 type Doing = Exclude<ChangeAction, "edit" | "comment">;
 const BESIDES: Record<Change["state"], readonly Doing[]> = {
@@ -42,7 +43,7 @@ export function ChangeActions({ change, onConflicts }: { change: Change; onConfl
                   {t(`change.action.${action}`)}
                   {!allowed && reasons[0] && (
                     <Text fz="xs" c="dimmed">
-                      {reasons[0]}
+                      {reasonWords(reasons[0], t)}
                     </Text>
                   )}
                 </Menu.Item>
@@ -73,11 +74,12 @@ function WithReasons({ change, action, children }: { change: Change; action: Cha
 }
 
 export function ReasonList({ reasons }: { reasons: readonly string[] }) {
-  if (reasons.length === 1) return <span>{reasons[0]}</span>;
+  const { t } = useText();
+  if (reasons.length === 1) return <span>{reasonWords(reasons[0] ?? "", t)}</span>;
   return (
     <List size="sm">
       {reasons.map((reason) => (
-        <List.Item key={reason}>{reason}</List.Item>
+        <List.Item key={reason}>{reasonWords(reason, t)}</List.Item>
       ))}
     </List>
   );

@@ -7,6 +7,7 @@ import { approveAll } from "../../api/queries-review";
 import { Icon } from "../../components/icons";
 import { ErrorState } from "../../components/states";
 import { useText } from "../../i18n";
+import { reasonWords } from "./reasons";
 import { ChangeSize } from "./parts";
 
 export function BulkApproval({ changes, close }: { changes: readonly Change[]; close: () => void }) {
@@ -40,7 +41,7 @@ export function BulkApproval({ changes, close }: { changes: readonly Change[]; c
                     <Group gap={6} wrap="nowrap" role="status">
                       <Icon name={outcome.approved.length ? "check" : "cross"} size={16} />
                       <Text span fz="sm" c={outcome.approved.length ? undefined : "var(--mantine-color-error)"}>
-                        {outcome.approved.length ? t("bulk.approved", { count: outcome.approved.length, waiting: outcome.waiting }) : outcome.error || Object.values(outcome.refused)[0] || t("bulk.nothing")}
+                        {outcome.approved.length ? t("bulk.approved", { count: outcome.approved.length, waiting: outcome.waiting }) : reasonWords(outcome.error || (Object.values(outcome.refused)[0] ?? ""), t) || t("bulk.nothing")}
                       </Text>
                     </Group>
                   ) : (

@@ -6,6 +6,7 @@ import type { Change } from "../../api/review";
 import { Empty, ErrorState, Loading, Panel } from "../../components/states";
 import { useText } from "../../i18n";
 import { allowedOf, type Thread } from "./model";
+import { reasonWords } from "./reasons";
 import { ThreadBox, WriteBox } from "./thread";
 
 const SHOWN = ["open", "unread", "resolved", "all"] as const;
@@ -53,7 +54,7 @@ export function DiscussionTab({ change, threads, pending, error }: { change: Cha
       ) : (
         reasons[0] && (
           <Text fz="sm" c="dimmed">
-            {reasons[0]}
+            {reasonWords(reasons[0], t)}
           </Text>
         )
       )}

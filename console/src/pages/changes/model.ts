@@ -10,7 +10,10 @@ export const STATE_TONES: Record<ChangeState, string> = { draft: "gray", in_revi
 
 /** Whether an action is open to the reader; unknown actions are not. */
 export function allowedOf(change: Change, action: ChangeAction): Allowed {
-  return change.actions.find((one) => one.action === action) ?? { action, allowed: false, reasons: [] };
+  const found = change.actions.find((one) => one.action === action) ?? { action, allowed: false, reasons: [] };
+  // The API says so once it is asked; a button that cannot work should not wait for that.
+  if (action === "submit" && found.allowed && partsOf(countsOf(change)) === 0) return { action, allowed: false, reasons: ["it changes nothing"] };
+  return found;
 }
 
 /** The one action that comes next for a change, whoever may do it; undefined once it is over. */

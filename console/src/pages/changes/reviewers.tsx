@@ -15,6 +15,7 @@ import { Empty, ErrorState, Loading, Panel } from "../../components/states";
 import { ago, moment } from "../../format";
 import { useText, type MessageId, type Translate } from "../../i18n";
 import { allowedOf } from "./model";
+import { reasonWords } from "./reasons";
 
 export function ReviewersTab({ change }: { change: Change }) {
   const { t } = useText();
@@ -155,8 +156,8 @@ function ApprovalRow({ change, item, selectable, chosen, toggle }: { change: Cha
               {item.may_approve ? t("reviewers.yours") : t("reviewers.waits")}
             </Text>
             {item.why_not && (
-              <Tooltip label={item.why_not} multiline maw={340}>
-                <Text span fz="xs" c="dimmed" tabIndex={0} style={{ textDecoration: "underline dotted" }} aria-label={item.why_not}>
+              <Tooltip label={reasonWords(item.why_not, t)} multiline maw={340}>
+                <Text span fz="xs" c="dimmed" tabIndex={0} style={{ textDecoration: "underline dotted" }} aria-label={reasonWords(item.why_not, t)}>
                   {t("reviewers.why_not")}
                 </Text>
               </Tooltip>

@@ -14,6 +14,7 @@ import { People, Person } from "../../components/person";
 import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/states";
 import { count } from "../../format";
 import { LOCALES, useText } from "../../i18n";
+import { reasonWords } from "../changes/reasons";
 import { isPeopleTab, PEOPLE_TABS } from "./addresses";
 import { actionName } from "./permission-words";
 
@@ -259,7 +260,7 @@ function PermissionsTab() {
                     </Text>
                     {!item.allowed && item.why_not && (
                       <Text fz="xs" c="dimmed">
-                        {item.why_not}
+                        {reasonWords(item.why_not, t)}
                       </Text>
                     )}
                   </td>
