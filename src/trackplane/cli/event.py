@@ -69,7 +69,7 @@ def show(
     """Show how an event is sent and used, and how far it can be trusted.
 
     Example:
-        trackplane event show shop order_pay
+        trackplane event show shop purchase
     """
     api = Api(url)
     found = api.get(f"/apps/{app}/events/{event}/insight")

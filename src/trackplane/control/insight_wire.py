@@ -5,16 +5,22 @@ Shares are of 1. ``seen`` counts stored events (dirty ones are not among them), 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from trackplane.control.wire import Name, Note, Paging, PlanFiles, Wire, Word
+from trackplane.control.wire import Name, Paging, PlanFiles, Wire, Word
 from trackplane.errors import Finding
 from trackplane.plan.model import Text
 
-Sql = Annotated[str, Meta(min_length=1, max_length=100_000)]
+# No NUL: PostgreSQL stores none.
+_TEXT: Final = r"^[^\x00]*$"
+Sql = Annotated[str, Meta(min_length=1, max_length=100_000, pattern=_TEXT)]
+Remark = Annotated[str, Meta(max_length=1_000, pattern=_TEXT)]
+Owner = Annotated[str, Meta(max_length=200, pattern=_TEXT)]
+Path = Annotated[str, Meta(max_length=1_000, pattern=_TEXT)]
+Short = Annotated[str, Meta(max_length=100, pattern=_TEXT)]
 How = Literal["broken", "altered", "touched"]
 Level = Literal["high", "medium", "low", "unknown"]
 
@@ -421,9 +427,9 @@ class SavedQueryChange(Wire):
 
     name: Name
     sql: Sql
-    app: Word = ""
-    description: Note = ""
-    owner: Word = ""
+    app: Short = ""
+    description: Remark = ""
+    owner: Owner = ""
 
 
 class SavedQuery(Wire):
@@ -488,13 +494,13 @@ class ClientLock(Wire):
     """
 
     format: Literal[1]
-    app: Word
+    app: Short
     name: Name
-    platform: Word
-    language: Word
-    release: Annotated[str, Meta(min_length=1, max_length=100)]
-    revision: Annotated[int, Meta(ge=0)]
-    events: Annotated[dict[Word, list[Word] | None], Meta(max_length=200_000)]
+    platform: Short
+    language: Short
+    release: Annotated[str, Meta(min_length=1, max_length=100, pattern=_TEXT)]
+    revision: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    events: Annotated[dict[Owner, list[Path] | None], Meta(max_length=200_000)]
 
 
 class Client(Wire):
@@ -630,7 +636,7 @@ class ScreenshotUpload(Wire):
     """A picture, base64: PNG, JPEG, WebP or GIF of at most 10 MB."""
 
     content: Annotated[bytes, Meta(min_length=1)]
-    label: Note = ""
+    label: Remark = ""
 
 
 class Screenshots(Wire):
