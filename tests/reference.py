@@ -18,6 +18,10 @@ import typer
 from trackplane.app import Settings
 from trackplane.cli import app
 from trackplane.config import FREE_VARIABLES, Setting, settings_of
+from trackplane.control.access import ACTIONS, PERMISSIONS, ROLES
+from trackplane.control.operations import Operation
+from trackplane.control.roles import MEANING
+from trackplane.control.routes import OPERATIONS
 from trackplane.rules.functions import Function
 from trackplane.rules.library.catalog import BUILT_IN
 
@@ -63,6 +67,31 @@ example's result stands behind `#` as JSON.
 
 Installed packages may add functions of their own.
 """
+PERMISSIONS_HEAD = f"""\
+# Permissions
+
+{MADE}
+
+Who may do what. A token has a role and reaches some apps (or all, `*`); it belongs to a person. Three
+rules say what it may:
+
+1. **The role has the action**, by the first table. Each role may do all that the one before it may.
+   Else the answer is 403 and says which role it takes.
+2. **The token reaches the app.** Another app does not exist for it: 404, and it is in no list. What is
+   of all apps at once (people, teams, libraries, the organisation's lint rules, tokens) takes a token of
+   all apps to change: else 403.
+3. **What is somebody's own** is theirs: a change request is edited by its author, a comment by who wrote
+   it, a profile by the person. Who approves which event, and that nobody approves their own, is in
+   [review](review.md).
+
+A token cannot be made for more than its maker has: no higher role, no app beyond its own; and only a
+token of all apps makes tokens for other people. `GET /api/v1/permissions` shows the first table with
+what the asking token may; `GET /api/v1/session` lists its actions.
+
+Whether applying a plan needs a change request is the app's setting `review`: `optional` (the action
+`plan.apply` does it directly) or `required` (only merges of approved change requests; an admin may in an
+emergency, and the audit log says `plan.bypass`).
+"""
 CLI_HEAD = f"""\
 # Command line
 
@@ -89,7 +118,46 @@ def pages() -> dict[Path, str]:
         DOCS / "configuration.md": configuration(),
         DOCS / "cli.md": command_line(),
         DOCS / "functions.md": functions(),
+        DOCS / "permissions.md": permissions(),
     }
+
+
+# --- permissions ----------------------------------------------------------------------------------
+
+
+def permissions() -> str:
+    """Return the page of roles, actions and the operations of each."""
+    words = [role.replace("_", " ") for role in ROLES]
+    rows = [
+        [f"`{action}`", MEANING[action]]
+        + ["yes" if role in PERMISSIONS[action] else "" for role in ROLES]
+        for action in ACTIONS
+    ]
+    parts = [PERMISSIONS_HEAD, "## Actions\n", _table(["action", "to", *words], rows)]
+    parts.append(
+        "## Operations\n\n"
+        "*own*: in an app that the token reaches; *other*: in one that it does not. `200` stands for "
+        "any success.\n"
+    )
+    parts.append(
+        _table(
+            ["operation", "action", *words, "other app"],
+            [
+                [f"`{operation.method} {operation.path}`", f"`{operation.action}`"]
+                + ["200" if role in PERMISSIONS[operation.action] else "403" for role in ROLES]
+                + [_elsewhere(operation)]
+                for operation in sorted(OPERATIONS, key=lambda one: (one.path, one.method))
+            ],
+        )
+    )
+    return "\n".join(parts)
+
+
+def _elsewhere(operation: Operation) -> str:
+    """Return what becomes of an operation on what is of an app that the token does not reach."""
+    if operation.name in OF_ALL_APPS:
+        return "403"
+    return "404" if "{app}" in operation.path or operation.name in OF_AN_APP else "not listed"
 
 
 # --- functions of the rule language ---------------------------------------------------------------
@@ -190,13 +258,16 @@ def command_line() -> str:
     """Return the page of all verbs."""
     parts = [CLI_HEAD]
     for path, command in verbs():
-        parts.append(f"## `trackplane {' '.join(path)}`\n\n{_prose(command.help)}\n")
+        about, _, example = (command.help or "").replace("\b", "").partition("Example:")
+        parts.append(f"## `trackplane {' '.join(path)}`\n\n{_prose(about)}\n")
         usage = " ".join(["trackplane", *path, *_usage(command)])
         parts.append(f"```text\n{usage}\n```\n")
         shown = [one for one in command.params if not getattr(one, "hidden", False)]
         if shown:
             rows = [[_spelling(one), _given(one), _prose(one.help)] for one in shown]
             parts.append(_table(["argument", "default", "meaning"], rows))
+        if example:
+            parts.append(f"\n```sh\n{' '.join(example.split())}\n```\n")
     return "\n".join(parts)
 
 
@@ -233,6 +304,8 @@ def _spelling(parameter: Any) -> str:
 def _value(kind: Any) -> str:
     """Return what stands for an option's value: TEXT, INTEGER, PATH, … with `…` for several."""
     chosen = [one for one in typing.get_args(kind) if one is not type(None)]
+    if typing.get_origin(kind) is typing.Literal:
+        return "|".join(chosen)
     if typing.get_origin(kind) is list:
         return f"{_value(chosen[0])}…"
     if chosen:

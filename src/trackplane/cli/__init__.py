@@ -85,7 +85,9 @@ app.add_typer(dirty.app, name="dirty")
 def _keep_examples(group: typer.Typer) -> None:
     """Let the example of each verb's help stand on lines of its own."""
     for command in group.registered_commands:
-        text = inspect.cleandoc(command.help or (command.callback and command.callback.__doc__) or "")
+        text = inspect.cleandoc(
+            command.help or (command.callback and command.callback.__doc__) or ""
+        )
         about, found, example = text.rpartition("Example:")
         if found:
             command.help = f"{about}\b\nExample:\n    {example.strip()}"

@@ -14,7 +14,10 @@ NameArgument = typer.Argument(..., help="The app.", show_default=False)
 
 @app.command("list")
 def list_apps(url: str = UrlOption, as_json: bool = JsonOption) -> None:
-    """List the apps your token may see."""
+    """List the apps your token may see.
+
+    Example: trackplane app list
+    """
     rows = list(Api(url).items("/apps"))
     if as_json:
         emit_json(rows)
@@ -34,7 +37,10 @@ def create(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Make an app."""
+    """Make an app.
+
+    Example: trackplane app create news --validation enforce
+    """
     answer, _ = Api(url).call(
         "POST", "/apps", json={"app": name, "validation": validation, "allow_list": allow_list}
     )
@@ -51,7 +57,10 @@ def key(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Make a write key and print it; it is shown this once."""
+    """Make a write key and print it; it is shown this once.
+
+    Example: trackplane app key shop --env prod
+    """
     answer, _ = Api(url).call("POST", f"/apps/{name}/keys", json={"env": env})
     if as_json:
         emit_json(answer)

@@ -13,6 +13,7 @@ from trackplane.cli.plan_folder import read_file
 from trackplane.cli.rule_files import all_findings, documents, findings_of, moved
 from trackplane.cli.rule_publish import ReasonOption, await_effect, effect_text, when
 
+_NAMES = {"function": "net", "table": "countries", "script": "enrich"}  # of the examples
 _NameArgument = typer.Argument(..., help="Its name.", show_default=False)
 _FileArgument = typer.Argument(..., help="A file (YAML).", show_default=False)
 
@@ -22,7 +23,8 @@ def verbs(kind: str, path: str, about: str) -> typer.Typer:
     app = typer.Typer(help=about, no_args_is_help=True)
 
     def add(verb: str, function: Any, text: str, example: str) -> None:
-        function.__doc__ = f"{text}\n\nExample: trackplane {kind} {example}"
+        named = example.replace("NAME", _NAMES[kind])
+        function.__doc__ = f"{text}\n\nExample: trackplane {kind} {named}"
         app.command(verb)(function)
 
     def list_all(url: str = UrlOption, as_json: bool = JsonOption) -> None:

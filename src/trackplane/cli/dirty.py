@@ -196,7 +196,10 @@ def replays(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """List replays, newest first."""
+    """List replays, newest first.
+
+    Example: trackplane dirty replays --app shop
+    """
     rows = Api(url).get("/dirty/replays", app=app, limit=limit)["items"]
     if as_json:
         emit_json(rows)
@@ -215,7 +218,10 @@ def cancel(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Stop a replay; what was not sent yet stays in the list."""
+    """Stop a replay; what was not sent yet stays in the list.
+
+    Example: trackplane dirty cancel REPLAY
+    """
     found, _ = Api(url).call("POST", f"/dirty/replays/{id}/cancel")
     emit_json(found) if as_json else say(f"replay {id}: will stop")
 
@@ -229,6 +235,8 @@ def undo(
     """Return a replay's events to the list, and take out the rows that rules put out for them.
 
     What the collector took stays stored: sending it again changes nothing.
+
+    Example: trackplane dirty undo REPLAY
     """
     found, _ = Api(url, timeout_s=660).call("POST", f"/dirty/replays/{id}/undo")
     if as_json:

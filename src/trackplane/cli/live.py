@@ -58,7 +58,7 @@ def shadow(
 
     Nothing that the candidate puts out is kept. Exit code 1: outputs differ or fail.
 
-    Example: trackplane rule shadow big_spender.yaml --minutes 5 --rate 0.5 --wait
+    Example: trackplane rule shadow big_spender.yaml --minutes 5 --rate 0.5
     """
     api, name, file = Api(url), target, Path(target)
     path = f"/rules/{name}/shadow"

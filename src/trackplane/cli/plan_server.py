@@ -55,7 +55,7 @@ def pull(
     nothing is written.
 
     Example:
-        trackplane plan pull . --app shop
+        trackplane plan pull tracking --app shop
     """
     if not path.exists():
         path.mkdir(parents=True)

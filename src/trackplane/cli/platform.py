@@ -47,7 +47,10 @@ def init(
     folder: Path = typer.Argument(Path(), help="Where to put the files."),
     as_json: bool = JsonOption,
 ) -> None:
-    """Write a settings file and an example plan, dataset and rules to start from."""
+    """Write a settings file and an example plan, dataset and rules to start from.
+
+    Example: trackplane init shop
+    """
     files = {
         "trackplane.yaml": _CONFIG_TEXT,
         "plan.yaml": example_text("plan.yaml"),
@@ -77,18 +80,27 @@ def _application(config: Path | None, parent: int) -> Application:
 
 
 def up(config: Path = ConfigOption) -> None:
-    """Run the whole platform: control plane, collector and workers, supervised."""
+    """Run the whole platform: control plane, collector and workers, supervised.
+
+    Example: trackplane up --config trackplane.yaml
+    """
     application = _application(config, 0)
     application.run_all(config, announce=say)
 
 
 def control(config: Path = ConfigOption, parent: int = ParentOption) -> None:
-    """Run the control plane alone."""
+    """Run the control plane alone.
+
+    Example: trackplane control --config trackplane.yaml
+    """
     _application(config, parent).run_control(announce=say)
 
 
 def collector(config: Path = ConfigOption, parent: int = ParentOption) -> None:
-    """Run a collector alone."""
+    """Run a collector alone.
+
+    Example: trackplane collector --config trackplane.yaml
+    """
     _application(config, parent).run_collector(announce=say)
 
 
@@ -97,7 +109,10 @@ def worker(
     config: Path = ConfigOption,
     parent: int = ParentOption,
 ) -> None:
-    """Run a worker alone."""
+    """Run a worker alone.
+
+    Example: trackplane worker --name worker-2 --config trackplane.yaml
+    """
     _application(config, parent).run_worker(name)
 
 
@@ -112,7 +127,10 @@ def demo(
     keep: bool = typer.Option(False, "--keep", help="Leave the platform up until interrupted."),
     as_json: bool = JsonOption,
 ) -> None:
-    """Run real clients against a fresh platform, change rules, kill processes, account for all."""
+    """Run real clients against a fresh platform, change rules, kill processes, account for all.
+
+    Example: trackplane demo --short
+    """
     # Only this verb needs them, and every process of the platform is started by this program.
     from trackplane.demo.platform import Platform  # noqa: PLC0415
     from trackplane.demo.run import DemoSettings, run  # noqa: PLC0415

@@ -196,7 +196,7 @@ def fmt(
 ) -> None:
     """Print rules from their checked form, in a front end.
 
-    Example: trackplane rule fmt rules.yaml --to sql
+    Example: trackplane rule fmt rule.yaml --to sql
     """
     if to and to not in _FRONT_ENDS:
         raise ConfigurationError(f"there is no front end {to!r}", hint=", ".join(_FRONT_ENDS))

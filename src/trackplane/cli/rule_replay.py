@@ -29,7 +29,7 @@ def replay(
 ) -> None:
     """Run a rule over stored events and show what it puts out; nothing is written.
 
-    Example: trackplane rule replay big_spender --from 2026-11-22 --to 2026-11-23 --ruleset 41
+    Example: trackplane rule replay big_spender --from 2026-11-01 --limit 5
     """
     body = {
         "from": _time("--from", since),
