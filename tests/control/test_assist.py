@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.control.conftest import Running
+
+from trackplane.control.data import DataAccess
+from trackplane.lake.sample import EventSample, Sampled, Stratum
 
 SHOP = Path("examples/shop/plan.yaml").read_text(encoding="utf-8")
 OTHER = """format: 1
@@ -124,7 +127,9 @@ def test_drafts_show_data_so_a_viewer_may_not(control: Running) -> None:
 @pytest.mark.parametrize("name", ["commerce", "media", "saas", "games", "feeds"])
 def test_a_template_can_be_laid_into_a_plan_under_a_prefix(control: Running, name: str) -> None:
     put(control, "shop", SHOP)
-    made = control.client.get(f"/templates/{name}", params={"app": "shop", "prefix": "mall"}).json()
+    made = control.client.get(
+        f"/templates/{name}", params={"app": "shop", "prefix": "mall", "owner": "team:mall"}
+    ).json()
     assert made["collisions"] == []
     assert all(event.startswith("mall_") for event in made["events"])
     answer = control.client.patch(
@@ -156,3 +161,52 @@ def test_starting_afresh_finds_the_same(start: Callable[..., Running]) -> None:
     first.stop()
     again = start(folder=first.folder, token=first.token)
     assert assist(again.client, "加购") == before
+
+
+class Arrived(DataAccess):
+    """A data plane whose lake holds some events that nobody planned."""
+
+    def sample(self, *, app: str, events: Collection[str], most: int, **_: Any) -> EventSample:
+        found = tuple(
+            Sampled(
+                stratum=Stratum(dirty=False, event="gift_open", platform="web", version="1.0"),
+                id=f"{number}",
+                env="prod",
+                server=1_795_000_000_000,
+                weight=1.0,
+                merged={
+                    "event": "gift_open",
+                    "how": {"platform": "web"},
+                    "what": {
+                        "price": number * 1.5,
+                        "mail": f"u{number}@example.com",
+                        "kind": "ab"[number % 2],
+                    },
+                },
+            )
+            for number in range(min(most, 60))
+        )
+        chosen = found if (app, *events) == ("shop", "gift_open") else ()
+        return EventSample(since=0, until=1, populations={}, events=chosen, cut=False)
+
+
+def test_a_draft_is_made_of_what_is_stored_and_can_be_planned_as_it_is(
+    start: Callable[..., Running],
+) -> None:
+    control = start(data=Arrived())
+    put(control, "shop", SHOP)
+    made = control.client.get("/apps/shop/unplanned/gift_open/draft").json()
+    assert (made["samples"], made["planned"]) == (60, False)
+    shapes = {one["path"]: one for one in made["properties"]}
+    assert shapes["what.mail"]["pii"] == "email"
+    assert shapes["what.kind"]["definition"]["enum"] == ["a", "b"]
+    assert all(set(why) == {"en", "zh"} for one in made["properties"] for why in one["why"])
+    assert made["completeness"]["score"] < 100
+    body = "".join(f"  {line}\n" for line in made["text"].splitlines())
+    answer = control.client.patch(
+        "/apps/shop/plan",
+        json={"files": {"gifts.yaml": f"format: 1\napp: shop\nevents:\n{body}"}},
+        headers={"If-Match": "*"},
+    )
+    assert answer.status_code == 200, answer.text
+    assert control.client.get("/apps/shop/unplanned/gift_open/draft").json()["planned"] is True

@@ -5175,6 +5175,34 @@ export interface components {
             yours: string | null;
         };
         /**
+         * PartPreview
+         * @description What a part would become. ``findings`` count lines within its text, ``elsewhere`` those of files.
+         */
+        PartPreview: {
+            base: string | null;
+            changes: components["schemas"]["PartChange"][];
+            code: components["schemas"]["GeneratedCode"][];
+            elsewhere: components["schemas"]["Finding"][];
+            event: components["schemas"]["EventSpec"] | null;
+            example: string | null;
+            file: string | null;
+            findings: components["schemas"]["Finding"][];
+            json_schema: Record<string, never> | null;
+            ok: boolean;
+        };
+        /**
+         * PartPreviewRequest
+         * @description A part as it is being written; ``change`` is the change request it will go into.
+         */
+        PartPreviewRequest: {
+            /** @default null */
+            change?: number | null;
+            name: string;
+            /** @enum {unknown} */
+            section: "events" | "groups" | "metrics" | "types";
+            text: string | null;
+        };
+        /**
          * People
          * @description A page of people by name.
          */
@@ -5379,16 +5407,18 @@ export interface components {
             message?: string;
         };
         /**
-         * PreviewRequest
-         * @description A part as it is being written; ``change`` is the change request it will go into.
+         * Preview
+         * @description A draft over some events. ``origin`` says where they are from.
          */
-        PreviewRequest: {
-            /** @default null */
-            change?: number | null;
-            name: string;
+        Preview: {
+            failed: number;
+            findings: components["schemas"]["Finding"][];
+            items: components["schemas"]["Previewed"][];
+            matched: number;
+            ok: boolean;
             /** @enum {unknown} */
-            section: "events" | "groups" | "metrics" | "types";
-            text: string | null;
+            origin: "given" | "live" | "none" | "stored";
+            truncated: boolean;
         };
         /**
          * PreviewRow
@@ -6828,36 +6858,6 @@ export interface components {
             ns?: number;
             /** @default 0 */
             output?: number;
-        };
-        /**
-         * Preview
-         * @description What a part would become. ``findings`` count lines within its text, ``elsewhere`` those of files.
-         */
-        "trackplane.control.plan_preview.Preview": {
-            base: string | null;
-            changes: components["schemas"]["PartChange"][];
-            code: components["schemas"]["GeneratedCode"][];
-            elsewhere: components["schemas"]["Finding"][];
-            event: components["schemas"]["EventSpec"] | null;
-            example: string | null;
-            file: string | null;
-            findings: components["schemas"]["Finding"][];
-            json_schema: Record<string, never> | null;
-            ok: boolean;
-        };
-        /**
-         * Preview
-         * @description A draft over some events. ``origin`` says where they are from.
-         */
-        "trackplane.control.rule_wire.Preview": {
-            failed: number;
-            findings: components["schemas"]["Finding"][];
-            items: components["schemas"]["Previewed"][];
-            matched: number;
-            ok: boolean;
-            /** @enum {unknown} */
-            origin: "given" | "live" | "none" | "stored";
-            truncated: boolean;
         };
     };
     responses: never;
@@ -9424,7 +9424,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PreviewRequest"];
+                "application/json": components["schemas"]["PartPreviewRequest"];
             };
         };
         responses: {
@@ -9434,7 +9434,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["trackplane.control.plan_preview.Preview"];
+                    "application/json": components["schemas"]["PartPreview"];
                 };
             };
             /** @description Bad Request */
@@ -19417,7 +19417,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["trackplane.control.rule_wire.Preview"];
+                    "application/json": components["schemas"]["Preview"];
                 };
             };
             /** @description Bad Request */
@@ -25742,6 +25742,7 @@ export interface operations {
         parameters: {
             query?: {
                 app?: string;
+                owner?: string;
                 prefix?: string;
             };
             header?: never;

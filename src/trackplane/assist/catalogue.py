@@ -142,6 +142,8 @@ class Catalogue:
     def _drop(self, app: str, event: str) -> None:
         number = self._numbers.pop((app, event), None)
         if number is not None:
+            known = self.known(number)
+            self.names.remove((known.event, *known.titles))
             self.events[number] = None
             self._app_of_event[number] = -1
             self._of_app[app].discard(number)

@@ -21,6 +21,7 @@ from trackplane.wording import analyse, glossary
 
 _SOUND: Final = "~"  # marks how a Chinese name sounds
 _INITIALS: Final = "^"
+_MARKS: Final = frozenset((_SOUND, _INITIALS))
 _TYPO: Final = 0.7
 _LEAST_TYPO: Final = 4
 _LEAST_INITIALS: Final = 3
@@ -35,22 +36,34 @@ class Names:
         self._postings: list[array[int]] = []
         self._unknown: dict[str, dict[str, int]] = {}  # first letter -> unknown word -> term
         self._rarities: dict[str, float] = {}  # of terms asked for since the last change
+        self._alive = array("i")  # by term: the names that have it and were not removed
+        self._names = 0  # that were not removed
         self.count = 0
 
     def add(self, texts: Iterable[str]) -> int:
         """Add a name with its other texts and return its number."""
         number = self.count
         self.count += 1
+        self._names += 1
         self._rarities.clear()
         for key in {key for text in texts for key in _keys_kept(text)}:
             term = self._terms.get(key)
             if term is None:
                 term = self._terms[key] = len(self._postings)
                 self._postings.append(array("i"))
+                self._alive.append(0)
                 if key.isascii() and key.isalpha() and key not in glossary().concepts:
                     self._unknown.setdefault(key[0], {})[key] = term
             self._postings[term].append(number)
+            self._alive[term] += 1
         return number
+
+    def remove(self, texts: Iterable[str]) -> None:
+        """Count a name no longer, given as it was added; whoever asks leaves its number out."""
+        self._names -= 1
+        self._rarities.clear()
+        for key in {key for text in texts for key in _keys_kept(text)}:
+            self._alive[self._terms[key]] -= 1
 
     def rarity(self, key: str) -> float:
         """Return how much a term tells names apart, about 0.4 to 1.6."""
@@ -58,15 +71,16 @@ class Names:
         if found is None:
             term = self._terms.get(key)
             found = 1.0
-            if term is not None:
-                share = len(self._postings[term]) / self.count
+            if term is not None and self._alive[term]:
+                share = self._alive[term] / self._names
                 found = min(1.6, max(0.4, 0.4 + 0.2 * math.log(1 / share)))
             self._rarities[key] = found
         return found
 
     def scores(self, texts: Iterable[str], *, deeds: float = 1.0) -> NDArray[np.float32]:
-        """Return a rough score of every name: the rarity of the terms it shares with the texts.
+        """Return a rough score of every name: the share of what a text says that it says too.
 
+        Terms weigh by rarity; of several texts the best counts. 1 is about the same name.
         ``deeds`` is the weight of words that say what is done (click), beside what it is done to.
         """
         done = glossary().deeds
@@ -79,9 +93,9 @@ class Names:
                 weight = how * self.rarity(key) * (deeds if key in done else 1.0)
                 if term is not None and weight > 0:
                     once[np.frombuffer(self._postings[term].tobytes(), np.int32)] += weight
-                total += weight
+                total += 0.0 if key[0] in _MARKS or how < 1 else weight
             if total:
-                np.maximum(found, once, out=found)
+                np.maximum(found, once / np.float32(total), out=found)
         return found
 
     def _wanted(self, text: str) -> Mapping[str, float]:

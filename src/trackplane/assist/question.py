@@ -18,6 +18,7 @@ from trackplane.assist.design import Design
 _LIKE_EVENTS: Final = 200
 _SAME_APP: Final = 1.5
 _NAME_WEIGHT: Final = 2.5
+_SURE: Final = 1.0  # of a like event's score: half of its name, or a rare property or two
 _DEEDS: Final = 0.5  # order_pay is like order_ship more than like course_pay
 # Words that say nothing of what an event is about.
 VAGUE: Final = frozenset(
@@ -29,7 +30,8 @@ class Question:
     """A design with what the answers about it need.
 
     ``held`` are the paths that the design has, those of its groups included; ``rough`` is a first
-    score of every event by name; ``like`` are the numbers of like events and ``weights`` how like.
+    score of every event by name; ``like`` are the numbers of like events and ``weights`` how like,
+    1 the likest; ``sureness`` says how like that one is at all.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Question:
         self.itself = catalogue.number_of(app, design.name)  # when an event is edited
         if self.itself is not None:
             self.rough[self.itself] = 0
+        self.sureness = 0.0
         self.like, self.weights = self._like_events()
 
     def library_group(self, name: str) -> Shared | None:
@@ -74,13 +77,14 @@ class Question:
         catalogue = self.catalogue
         count = len(catalogue.events)
         named = catalogue.names.scores(self.texts, deeds=_DEEDS)
-        scores = named * (_NAME_WEIGHT / max(float(named.max(initial=0.0)), 1e-9))
+        scores = np.minimum(named, 1) * np.float32(_NAME_WEIGHT)
         total = max(1, int(self.visible.sum()))
         for path in self.design.properties:
             number = catalogue.path_number(path)
             if number is None:
                 continue
             found = catalogue.events_of_path(number)
+            found = found[self.visible[found]]
             if len(found):
                 scores[found] += np.float32(0.2 + 0.25 * np.log(total / len(found) + 1))
         scores[~self.visible] = 0
@@ -94,6 +98,7 @@ class Question:
         best = best[scores[best] > 0]
         best = best[np.argsort(-scores[best], kind="stable")]
         weights = scores[best]
+        self.sureness = min(1.0, float(weights[0]) / _SURE) if len(weights) else 0.0
         return best, (weights / weights[0]) ** 2 if len(weights) else weights
 
 

@@ -67,7 +67,7 @@ class Reuses:
             paths = paths_of_group(shared)
             reasons: list[tuple[float, Why]] = []
             share, count = used.get(shared.name, (0.0, 0))
-            by_use = share / total if total else 0.0
+            by_use = self._asked.sureness * share / total if total else 0.0
             if by_use > 0:
                 reasons.append(
                     (by_use, why("used_by_like_events", n=count, of=len(self._asked.like)))
@@ -161,8 +161,10 @@ class Reuses:
                 term.written for term in name.terms if term.key in keys and term.key not in VAGUE
             ]
             spoken = len(met) / max(1, len(name.terms))
-            rare = 1 - len(catalogue.events_of_path(number)) / (visible + 1)
-            score = together(share / total * (0.6 + 0.3 * max(0.0, rare)), spoken * 0.35)
+            rare = 1 - self._asked.uses(number) / (visible + 1)
+            score = together(
+                self._asked.sureness * share / total * (0.6 + 0.3 * max(0.0, rare)), spoken * 0.35
+            )
             if score >= _LEAST_PROPERTY:
                 found.append((score, path, number, count, met))
         found.sort(key=lambda one: (-one[0], one[1]))

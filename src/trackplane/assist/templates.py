@@ -83,10 +83,13 @@ def templates() -> dict[str, Template]:
     return found
 
 
-def apply(template: Template, app: str, prefix: str, files: Mapping[str, str]) -> Applied:
+def apply(
+    template: Template, app: str, prefix: str, files: Mapping[str, str], *, owner: str = ""
+) -> Applied:
     """Return a template as a file for the plan of ``app``, whose files are ``files``.
 
     Events and metrics get ``prefix`` and ``_``; so do types and groups that the plan has otherwise.
+    ``owner`` (``team:shop``) answers for all of it in place of the template's.
     """
     taken = {section: _taken(files, section) for section in _SECTIONS}
     names: dict[str, dict[str, str]] = {}
@@ -112,6 +115,7 @@ def apply(template: Template, app: str, prefix: str, files: Mapping[str, str]) -
     for section in _SECTIONS:
         kept = {
             names[section][name]: _renamed(section, part, names)
+            | ({"owner": owner} if owner and section not in _SHARED else {})
             for name, part in template.tree.get(section, {}).items()
             if f"{section} {name}" not in reused
         }

@@ -135,6 +135,7 @@ def _why(reasons: list[dict[str, Any]], language: str) -> str:
 def list_templates(
     name: str | None = typer.Argument(None, help="A template to show; without, all are listed."),
     prefix: str = typer.Option("", "--prefix", help="What stands before each name, such as mall."),
+    owner: str = typer.Option("", "--owner", help="Who answers for it, such as team:mall."),
     plan: Path | None = typer.Option(
         None, "--plan", help="The folder of a plan; the template is written into it as a file."
     ),
@@ -168,7 +169,7 @@ def list_templates(
     files = _files(plan) if plan is not None else {}
     texts, libraries = split_libraries(files)
     app = Workspace.load(texts, libraries).plan.app if texts else name
-    made = apply(known[name], app, prefix, texts)
+    made = apply(known[name], app, prefix, texts, owner=owner)
     if plan is None:
         if as_json:
             emit_json(_summary(name) | {"file": made.file, "text": made.text})

@@ -257,7 +257,7 @@ def get_template(call: Call, template: wire.Word, query: TemplateQuery) -> Templ
             row = find_app(connection, call, query.app)
             if row.revision:
                 files = files_of(connection, query.app, row.revision)
-    made = templates.apply(found, query.app or found.name, query.prefix, files)
+    made = templates.apply(found, query.app or found.name, query.prefix, files, owner=query.owner)
     return Template(
         name=found.name,
         title=found.title,

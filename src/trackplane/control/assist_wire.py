@@ -159,9 +159,10 @@ class TemplateList(Wire):
 
 
 class TemplateQuery(Wire):
-    """For which app, and with what before each name; ``app`` empty: as the template has it."""
+    """For which app, with what before each name, and whose; what is empty is as in the template."""
 
     app: Word = ""
+    owner: Annotated[str, Meta(max_length=100, pattern=r"^((team|person):[^\s]+)?(?![\s\S])")] = ""
     prefix: Annotated[str, Meta(max_length=60, pattern=r"^([a-z][a-z0-9_]*)?(?![\s\S])")] = ""
 
 
