@@ -305,6 +305,9 @@ def test_every_example_runs(
         example = example.replace("REPLAY", stage.replay())
     if "--base 3" in example:
         example = example.replace("--base 3", f"--base {stage.draft()}")
+    if "TOKEN" in example:
+        made = stage.call("POST", "/tokens", name="gone", role="viewer")
+        example = example.replace("TOKEN", made["id"])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRACKPLANE_URL", stage.platform.url)
     monkeypatch.setenv("TRACKPLANE_TOKEN", stage.platform.token)

@@ -36,6 +36,7 @@ from trackplane.cli import (
     query,
     rule,
     source,
+    token,
 )
 from trackplane.cli.output import USAGE, fail
 from trackplane.errors import TrackplaneError
@@ -79,6 +80,7 @@ app.add_typer(definitions.functions, name="function")
 app.add_typer(definitions.tables, name="table")
 app.add_typer(definitions.scripts, name="script")
 app.add_typer(source.app, name="source")
+app.add_typer(token.app, name="token")
 app.add_typer(dirty.app, name="dirty")
 
 
