@@ -74,8 +74,10 @@ def _parts(text: str, pieces: list[Piece]) -> tuple[list[str], list[_Part], list
     for number, piece in enumerate(pieces):
         own = text[piece.start : piece.end]
         if piece.kind == SKIP and number == 0 and piece.start == 0 and not _has_key(own):
-            head = [line.strip() for line in own.splitlines() if line.strip()[:1] == "#"]
+            own = "\n".join(line.rstrip() for line in own.split("\n"))
             blank = _BLANK.search("\n" + own) is not None
+            before, _, after = own.rpartition("\n\n") if blank else (own, "", "")
+            head, carried = _comments(before), _comments(after)
             continue
         part, left = _formatted(own, piece)
         part.above, part.blank = carried, blank
@@ -87,6 +89,10 @@ def _parts(text: str, pieces: list[Piece]) -> tuple[list[str], list[_Part], list
         else:
             parts[-1].parts.append(part)
     return head, parts, carried
+
+
+def _comments(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()[:1] == "#"]
 
 
 def _has_key(text: str) -> bool:

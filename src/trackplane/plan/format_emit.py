@@ -106,6 +106,8 @@ def emit_entry(entry: Entry, role: Role, indent: int) -> list[str]:
     lines = [margin + comment for comment in entry.above]
     beside = f"  {entry.beside}" if entry.beside else ""
     value = _shortened(entry.value, value_role)
+    if key is None and isinstance(value, Collection):
+        lines += [margin + comment for comment in _lifted(value, value_role)]
     if value is None or (isinstance(value, Scalar) and value.plain and not value.written):
         return [*lines, f"{margin}{head}{beside}"]
     one_line = None if _is_tall(value, value_role) else _flow(value, value_role)
@@ -117,16 +119,27 @@ def emit_entry(entry: Entry, role: Role, indent: int) -> list[str]:
         empty = "{}" if isinstance(value, Collection) and value.mapping else "[]"
         tail = value.tail if isinstance(value, Collection) else []
         return [*lines, *(margin + text for text in tail), f"{margin}{head} {empty}{beside}"]
+    if key is None and beside:  # nothing stands beside a bare dash
+        lines.append(margin + beside.lstrip())
+        beside = ""
     if key is None and value.mapping:  # - key: value
         block = emit_entries(
             ordered(value.entries, value_role), value_role, indent + 2, first_blank=False
         )
         block += [" " * (indent + 2) + comment for comment in value.tail]
-        first = next(iter(ordered(value.entries, value_role)))
-        if first.above or beside:
-            return [*lines, f"{margin}-{beside}", *block]
         return [*lines, f"{margin}- {block[0].lstrip()}", *block[1:]]
     return [*lines, f"{margin}{head}{beside}", *emit_block(value, value_role, indent + 2)]
+
+
+def _lifted(value: Collection, role: Role) -> list[str]:
+    """Take the comments away that stand before the first thing in an item, and return them."""
+    if not value.entries:
+        return []
+    first = (ordered(value.entries, role) if value.mapping else value.entries)[0]
+    above, first.above = first.above, []
+    if not value.mapping and isinstance(first.value, Collection):
+        above += _lifted(first.value, _INSIDE.get(role, {}).get("", "plain"))
+    return above
 
 
 def emit_block(value: Collection, role: Role, indent: int) -> list[str]:

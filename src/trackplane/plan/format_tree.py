@@ -89,6 +89,19 @@ def holds_comment(node: Node | None) -> bool:
     )
 
 
+def _has_commented_list_of_lists(node: Node | None) -> bool:
+    if not isinstance(node, Collection):
+        return False
+    for entry in node.entries:
+        inner = entry.value
+        nested = not node.mapping and isinstance(inner, Collection) and not inner.mapping
+        if nested and (entry.beside or entry.above or holds_comment(inner)):
+            return True
+        if _has_commented_list_of_lists(inner):
+            return True
+    return False
+
+
 class _TreeReader:
     def __init__(self, text: str) -> None:
         self._text = text
@@ -109,6 +122,8 @@ class _TreeReader:
             raise UnformattableError(str(error)) from error
         for comment in self._comments(self._end, len(self._text)):
             self._pending.append(comment)
+        if _has_commented_list_of_lists(self._root):
+            raise UnformattableError("comments inside lists of lists")
         return Document(self._root, [comment.text for comment in self._pending])
 
     def _between(self, event: Any) -> None:

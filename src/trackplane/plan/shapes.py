@@ -88,7 +88,11 @@ class ShapeReader:
     def reporting(self, report: Report) -> ShapeReader:
         """Return a reader of the same types that reports elsewhere and knows what this one knows."""
         other = ShapeReader(report, self._types)
-        other._expanded, other._broken, other._named_in = self._expanded, self._broken, self._named_in
+        other._expanded, other._broken, other._named_in = (
+            self._expanded,
+            self._broken,
+            self._named_in,
+        )
         other._names, other._remembered = self._names, self._remembered
         return other
 
@@ -295,7 +299,13 @@ class ShapeReader:
         kind = raw.get("type")
         if isinstance(kind, str) and kind not in TYPE_NAMES:
             base = self._named(kind, path, used, above)
-            return merge_patch(base, {key: value for key, value in raw.items() if key != "type"})
+            rest = {key: value for key, value in raw.items() if key != "type"}
+            if (
+                kind not in self._types or kind in self._broken
+            ):  # its constraints are no second fault
+                rest = {key: value for key, value in rest.items() if key not in _FITS}
+                rest.pop("enum", None)
+            return merge_patch(base, rest)
         if isinstance(kind, list) and any(type(k) is str and k not in TYPE_NAMES for k in kind):
             return self._union(kind, raw, path, used, above)
         return raw
