@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from trackplane.lake import views
+from trackplane.lake.bounded import bounded
 from trackplane.lake.commit import DIRTY, EVENTS, LakeError
-from trackplane.lake.duckdb import Workspace
 from trackplane.lake.manifest import ManifestReader
 
 HOUR_MS: Final = 3_600_000
@@ -89,7 +85,7 @@ def event_figures(
         return EventFigures()
     deadline = time.monotonic() + timeout_s
     try:
-        with _bounded(timeout_s) as workspace:
+        with bounded(memory_mb=_MEMORY_MB, timeout_s=timeout_s) as workspace:
             workspace.rows(f"CREATE TEMP TABLE arrived AS {' UNION ALL '.join(parts)}")
             hours = workspace.rows(
                 f"SELECT moment - moment % {HOUR_MS} AS hour, count(*) FILTER (NOT dirty),"  # noqa: S608
@@ -110,16 +106,3 @@ def event_figures(
     return EventFigures(
         hours=[Hour(*row) for row in hours], violations=[Flawed(*row) for row in flawed]
     )
-
-
-@contextmanager
-def _bounded(timeout_s: float) -> Iterator[Workspace]:
-    """Give a workspace whose statement is interrupted when time is up."""
-    spill = Path(tempfile.gettempdir()) / "trackplane-figures"
-    with Workspace(memory_mb=_MEMORY_MB, threads=1, spill=spill) as workspace:
-        timer = threading.Timer(timeout_s, workspace.interrupt)
-        timer.start()
-        try:
-            yield workspace
-        finally:
-            timer.cancel()

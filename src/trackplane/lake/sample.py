@@ -7,17 +7,15 @@ a built-in property that was sent as null is missing.
 
 from __future__ import annotations
 
-import tempfile
-import threading
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from trackplane.event import JsonObject, merge
 from trackplane.lake import views
+from trackplane.lake.bounded import bounded
 from trackplane.lake.census import sender
 from trackplane.lake.columns import BUILT_IN_COLUMNS
 from trackplane.lake.commit import DIRTY, EVENTS, DataFile, LakeError
@@ -26,6 +24,8 @@ from trackplane.lake.manifest import ManifestReader
 
 _MEMORY_MB: Final = 512
 _MOST_ROWS: Final = 30_000_000  # looked at, in the newest files
+# Rows looked at and the share of the time for it: where that is too short, of fewer, newer rows.
+_ATTEMPTS: Final = ((_MOST_ROWS, 0.6), (_MOST_ROWS // 10, 0.25), (_MOST_ROWS // 100, 0.15))
 _MOST_DIRTY: Final = 100_000
 _LEAST: Final = 20  # places of the smallest stratum
 _decode: Final = msgspec.json.Decoder().decode
@@ -101,44 +101,58 @@ def sample(
     Raises:
         LakeError: the manifest cannot be read.
     """
-    deadline = time.monotonic() + timeout_s
     snapshot = manifest.snapshot()
     window = _Window(app, events, since_ms, until_ms, committed or {})
-    files, since, cut = _recent(manifest.files(EVENTS, snapshot), window)
+    files = {table: manifest.files(table, snapshot) for table in (EVENTS, DIRTY)}
+    if not dirty or not events:
+        files[DIRTY] = []
+    for rows, share in _ATTEMPTS:
+        found = _attempt(manifest, files, window, most, rows, timeout_s * share)
+        if found is not None:
+            return found
+    return EventSample(since=until_ms, until=until_ms, populations={}, events=[], cut=True)
+
+
+def _attempt(
+    manifest: ManifestReader,
+    files: Mapping[str, Sequence[DataFile]],
+    window: _Window,
+    most: int,
+    rows: int,
+    timeout_s: float,
+) -> EventSample | None:
+    """Return a sample of the newest files, up to so many rows; None: it took too long."""
+    deadline = time.monotonic() + timeout_s
+    chosen, since, cut = _recent(files[EVENTS], window, rows)
     window = window._replace(since=since)
-    spill = Path(tempfile.gettempdir()) / "trackplane-sample"
-    found: list[Sampled] = []
-    populations: dict[Stratum, int] = {}
-    with Workspace(memory_mb=_MEMORY_MB, threads=1, spill=spill) as workspace:
-        timer = threading.Timer(max(0.0, timeout_s), workspace.interrupt)
-        timer.start()
-        try:
-            if dirty:
-                dirty_files, _, less = _recent(manifest.files(DIRTY, snapshot), window)
-                part, counted, short = _dirty(
-                    workspace, _paths(manifest, dirty_files), window, most
-                )
+    dirty_files, _, less = _recent(files[DIRTY], window, rows)
+    try:
+        with bounded(memory_mb=_MEMORY_MB, timeout_s=timeout_s) as workspace:
+            found, populations, short = _dirty(
+                workspace, _paths(manifest, dirty_files), window, most
+            )
+            if chosen and window.events:
+                room = max(most - len(found), most // 2)
+                part, counted = _stored(workspace, _paths(manifest, chosen), window, room)
                 found += part
                 populations |= counted
-                cut = cut or less or short
-            if files and events:
-                part, counted = _stored(
-                    workspace, _paths(manifest, files), window, max(most - len(found), most // 2)
-                )
-                found += part
-                populations |= counted
-        except LakeError:
-            if time.monotonic() < deadline:
-                raise
-            cut = True
-        finally:
-            timer.cancel()
+    except LakeError:
+        if time.monotonic() < deadline:
+            raise
+        return None
     held = {event.stratum for event in found}
-    cut = cut or not held.issuperset(populations)
-    return EventSample(since=since, until=until_ms, populations=populations, events=found, cut=cut)
+    return EventSample(
+        since=since,
+        until=window.until,
+        populations=populations,
+        events=found,
+        cut=cut or less or short or not held.issuperset(populations),
+    )
 
 
-def _recent(files: Iterable[DataFile], window: _Window) -> tuple[list[DataFile], int, bool]:
+def _recent(
+    files: Iterable[DataFile], window: _Window, most_rows: int
+) -> tuple[list[DataFile], int, bool]:
     """Return the newest files of the window, how far back they go, and whether some are left out."""
     inside = [
         file
@@ -151,7 +165,7 @@ def _recent(files: Iterable[DataFile], window: _Window) -> tuple[list[DataFile],
     rows, chosen = 0, list[DataFile]()
     for file in inside:
         rows += file.rows
-        if chosen and rows > _MOST_ROWS:
+        if chosen and rows > most_rows:
             return chosen, max(window.since, file.max_server + 1), True
         chosen.append(file)
     return chosen, window.since, False
