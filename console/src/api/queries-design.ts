@@ -1,14 +1,18 @@
 /** What finding and understanding read. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import type { Found } from "./design";
-import { ask } from "./pending";
+import { api, data } from "./client";
 
 export const FACETS = ["kind", "app", "owner", "grade", "state", "platform", "tag"] as const;
 export type FacetName = (typeof FACETS)[number];
 
+/** How hits can be ordered. */
+export const SORTS = ["rank", "name", "volume", "last_seen"] as const;
+export type Sort = (typeof SORTS)[number];
+
 export interface CatalogueFilter {
   q: string;
-  sort: string;
+  sort: Sort;
   chosen: Record<FacetName, string[]>;
 }
 
@@ -18,7 +22,7 @@ const PAGE = 100;
 export const searchQuery = (q: string, language: string, limit = 12) =>
   queryOptions({
     queryKey: ["search", "quick", q, language, limit],
-    queryFn: ({ signal }) => ask<Found>("GET", "/search", { query: { q, language, limit }, signal }),
+    queryFn: ({ signal }) => data(api.GET("/api/v1/search", { params: { query: { q, language, limit } }, signal })),
     placeholderData: keepPreviousData,
     staleTime: 10_000,
   });
@@ -26,7 +30,7 @@ export const searchQuery = (q: string, language: string, limit = 12) =>
 export const catalogueQuery = ({ q, sort, chosen }: CatalogueFilter, language: string) =>
   infiniteQueryOptions({
     queryKey: ["search", "catalogue", q, sort, chosen, language],
-    queryFn: ({ signal, pageParam }) => ask<Found>("GET", "/search", { query: { q, sort, language, ...Object.fromEntries(FACETS.map((facet) => [facet, chosen[facet].join(",")])), limit: PAGE, cursor: pageParam }, signal }),
+    queryFn: ({ signal, pageParam }) => data(api.GET("/api/v1/search", { params: { query: { q, sort, language, ...Object.fromEntries(FACETS.map((facet) => [facet, chosen[facet].join(",")])), limit: PAGE, cursor: pageParam } }, signal })),
     initialPageParam: "",
     getNextPageParam: (last: Found) => last.next ?? undefined,
     placeholderData: keepPreviousData,

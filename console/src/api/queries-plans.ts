@@ -1,15 +1,14 @@
 /** What the pages of plans, groups, types and libraries read. */
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import type { Libraries, LibrarySummary, LibraryVersion, PlanDiffAnswer, PlanPart, Shapes } from "./design";
 import { api, data, type Schemas } from "./client";
-import { ask } from "./pending";
 
-const part = encodeURIComponent;
+/** The sections that are made of parts. */
+export type PartSection = "events" | "metrics" | "groups" | "types";
 
 export const shapesQuery = (app: string) =>
   queryOptions({
     queryKey: ["plan", app, "shapes"],
-    queryFn: ({ signal }) => ask<Shapes>("GET", `/apps/${part(app)}/plan/shapes`, { signal }),
+    queryFn: ({ signal }) => data(api.GET("/api/v1/apps/{app}/plan/shapes", { params: { path: { app } }, signal })),
     staleTime: 60_000,
     retry: false,
     enabled: app !== "",
@@ -34,13 +33,14 @@ export const revisionQuery = (app: string, revision: number) =>
 export const planDiffQuery = (app: string, from: number, to: number) =>
   queryOptions({
     queryKey: ["plan", app, "diff", from, to],
-    queryFn: ({ signal }) => ask<PlanDiffAnswer>("GET", `/apps/${part(app)}/plan/diff`, { query: { from, to }, signal }),
+    queryFn: ({ signal }) => data(api.GET("/api/v1/apps/{app}/plan/diff", { params: { path: { app }, query: { from, to } }, signal })),
     staleTime: Infinity,
   });
 
-export const readPlanPart = (app: string, section: string, name: string, signal?: AbortSignal) => ask<PlanPart>("GET", `/apps/${part(app)}/plan/part`, { query: { section, name }, ...(signal && { signal }) });
+export const readPlanPart = (app: string, section: PartSection, name: string, signal?: AbortSignal) =>
+  data(api.GET("/api/v1/apps/{app}/plan/part", { params: { path: { app }, query: { section, name } }, ...(signal && { signal }) }));
 
-export const planPartQuery = (app: string, section: string, name: string) =>
+export const planPartQuery = (app: string, section: PartSection, name: string) =>
   queryOptions({
     queryKey: ["plan", app, "part", section, name],
     queryFn: ({ signal }) => readPlanPart(app, section, name, signal),
@@ -51,20 +51,20 @@ export const planPartQuery = (app: string, section: string, name: string) =>
 
 export const librariesQuery = queryOptions({
   queryKey: ["libraries"],
-  queryFn: ({ signal }) => ask<Libraries>("GET", "/libraries", { query: { limit: 200 }, signal }),
+  queryFn: ({ signal }) => data(api.GET("/api/v1/libraries", { params: { query: { limit: 200 } }, signal })),
   staleTime: 30_000,
 });
 
 export const libraryQuery = (name: string) =>
   queryOptions({
     queryKey: ["libraries", name],
-    queryFn: ({ signal }) => ask<LibrarySummary>("GET", `/libraries/${part(name)}`, { signal }),
+    queryFn: ({ signal }) => data(api.GET("/api/v1/libraries/{name}", { params: { path: { name } }, signal })),
   });
 
 export const libraryVersionQuery = (name: string, version: number) =>
   queryOptions({
     queryKey: ["libraries", name, version],
-    queryFn: ({ signal }) => ask<LibraryVersion>("GET", `/libraries/${part(name)}/${version}`, { signal }),
+    queryFn: ({ signal }) => data(api.GET("/api/v1/libraries/{name}/{version}", { params: { path: { name, version } }, signal })),
     staleTime: Infinity,
     enabled: version > 0,
   });

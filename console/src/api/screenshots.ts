@@ -1,16 +1,14 @@
 /** Pictures: sent as base64, read with the token. */
 import { queryOptions } from "@tanstack/react-query";
-import { currentToken } from "../session";
-import { ApiError, problemOf } from "./client";
+import { api, ApiError, data } from "./client";
 import type { Screenshot } from "./design";
-import { ask } from "./pending";
 
 /** 10 MB: what the server takes. */
 export const MOST_BYTES = 10 * 1024 * 1024;
 
 export async function uploadScreenshot(app: string, file: File): Promise<Screenshot> {
   if (file.size > MOST_BYTES) throw new ApiError({ status: 413, code: "too_large", detail: `${file.name}: ${(file.size / 1024 / 1024).toFixed(1)} MB > 10 MB` });
-  return ask<Screenshot>("POST", `/apps/${encodeURIComponent(app)}/screenshots`, { body: { content: await base64(file), label: file.name.slice(0, 200) } });
+  return data(api.POST("/api/v1/apps/{app}/screenshots", { params: { path: { app } }, body: { content: await base64(file), label: file.name.slice(0, 200) } }));
 }
 
 /** A file's bytes as base64. */
@@ -26,11 +24,7 @@ function base64(file: File): Promise<string> {
 export const screenshotQuery = (app: string, name: string) =>
   queryOptions({
     queryKey: ["screenshot", app, name],
-    queryFn: async ({ signal }) => {
-      const answer = await fetch(`/api/v1/apps/${encodeURIComponent(app)}/screenshots/${encodeURIComponent(name)}`, { headers: { Authorization: `Bearer ${currentToken()}` }, signal });
-      if (!answer.ok) throw await problemOf(answer);
-      return answer.blob();
-    },
+    queryFn: ({ signal }) => data(api.GET("/api/v1/apps/{app}/screenshots/{name}", { params: { path: { app, name } }, parseAs: "blob", signal })),
     staleTime: Infinity, // named by its content: it never changes
     retry: false,
   });

@@ -81,7 +81,8 @@ export function TimeChart({ label, lines, begin, end, written, height = 230 }: T
         series: lines.map((line) => ({
           type: "line",
           name: line.name,
-          showSymbol: line.points.length === 1,
+          // A point between two that are not known is no line: it is drawn as a dot.
+          showSymbol: line.points.some((point, index) => point[1] !== null && (line.points[index - 1]?.[1] ?? null) === null && (line.points[index + 1]?.[1] ?? null) === null),
           lineStyle: { width: 2 },
           animation: false,
           areaStyle: line.filled ? { opacity: dark ? 0.16 : 0.08 } : undefined,

@@ -1,9 +1,15 @@
 /** A text of a search hit with what was looked for marked. */
 import { Fragment } from "react";
-import type { Hit } from "../api/design";
 import { piecesOf } from "./pieces";
 
-export function Marked({ hit, field }: { hit: Hit; field: "name" | "title" | "description" }) {
+interface Searched {
+  name: string;
+  title: string;
+  description: string;
+  highlights: readonly { field: string; text: string; ranges: readonly (readonly number[])[] }[];
+}
+
+export function Marked({ hit, field }: { hit: Searched; field: "name" | "title" | "description" }) {
   const highlight = hit.highlights.find((one) => one.field === field);
   if (!highlight) return <>{hit[field]}</>;
   return (

@@ -5,9 +5,9 @@ export interface Piece {
 }
 
 /** The text in pieces: what lies in a range (of UTF-16 units) is marked. Ranges may overlap, and lie outside. */
-export function piecesOf(text: string, ranges: readonly (readonly [number, number])[]): Piece[] {
+export function piecesOf(text: string, ranges: readonly (readonly number[])[]): Piece[] {
   const edges = new Set([0, text.length]);
-  const within = ranges.map(([from, to]) => [Math.max(0, from), Math.min(text.length, to)] as const).filter(([from, to]) => from < to);
+  const within = ranges.map(([from = 0, to = 0]) => [Math.max(0, from), Math.min(text.length, to)] as const).filter(([from, to]) => from < to);
   for (const [from, to] of within) edges.add(from).add(to);
   const places = [...edges].sort((a, b) => a - b);
   const pieces: Piece[] = [];

@@ -34,7 +34,7 @@ _FINDINGS: Final = 200
 _PARTS: Final = 50
 
 
-class PreviewRequest(wire.Wire):
+class PartPreviewRequest(wire.Wire):
     """A part as it is being written; ``change`` is the change request it will go into.
 
     ``text`` is the part with its name (``order_pay:`` and what stands under it), null: taken away.
@@ -53,7 +53,7 @@ class GeneratedCode(wire.Wire):
     code: str
 
 
-class Preview(wire.Wire):
+class PartPreview(wire.Wire):
     """What a part would become. ``findings`` count lines within its text, ``elsewhere`` those of files.
 
     ``base`` is its text in the plan that the change starts from, null where it is new. ``changes`` are
@@ -73,7 +73,7 @@ class Preview(wire.Wire):
 
 
 @operations.add("POST", "/apps/{app}/plan/preview")
-def preview_part(call: Call, app: wire.Word, body: PreviewRequest) -> Preview:
+def preview_part(call: Call, app: wire.Word, body: PartPreviewRequest) -> PartPreview:
     """Check one part of the plan as it is written, and show what it would become."""
     with call.platform.database.read() as connection:
         row = find_app(connection, call, app)
@@ -94,7 +94,7 @@ def preview_part(call: Call, app: wire.Word, body: PreviewRequest) -> Preview:
     return _preview(branch, held, body)
 
 
-def _changed(files: Mapping[str, str], body: PreviewRequest, app: str) -> dict[str, str]:
+def _changed(files: Mapping[str, str], body: PartPreviewRequest, app: str) -> dict[str, str]:
     if not files:
         files = {"plan.yaml": f"format: 1\napp: {app}\n"}
     if body.text is None and part_of(files, body.section, body.name) is None:
@@ -102,13 +102,13 @@ def _changed(files: Mapping[str, str], body: PreviewRequest, app: str) -> dict[s
     return with_part(files, body.section, body.name, body.text)
 
 
-def _unread(error: InputError, held: Mapping[str, str], body: PreviewRequest) -> Preview:
+def _unread(error: InputError, held: Mapping[str, str], body: PartPreviewRequest) -> PartPreview:
     """Return what can be said of a text that is no part at all."""
     place = part_of(held, body.section, body.name)
     found = list(error.findings) or [
         Finding(code=error.code, message=error.message, hint=error.hint, line=1, column=1)
     ]
-    return Preview(
+    return PartPreview(
         ok=False,
         findings=found,
         elsewhere=[],
@@ -122,7 +122,7 @@ def _unread(error: InputError, held: Mapping[str, str], body: PreviewRequest) ->
     )
 
 
-def _preview(branch: Branch, held: Mapping[str, str], body: PreviewRequest) -> Preview:
+def _preview(branch: Branch, held: Mapping[str, str], body: PartPreviewRequest) -> PartPreview:
     before = part_of(held, body.section, body.name)
     here, elsewhere = _divided(branch, body)
     spec = None
@@ -130,7 +130,7 @@ def _preview(branch: Branch, held: Mapping[str, str], body: PreviewRequest) -> P
         spec = branch.after.plan.events.get(body.name)
     shown = _example(spec) if spec is not None else None
     place = part_of(branch.files, body.section, body.name)
-    return Preview(
+    return PartPreview(
         ok=not any(finding.severity == "error" for finding in here),
         findings=here[:_FINDINGS],
         elsewhere=elsewhere[:_FINDINGS],
@@ -144,7 +144,7 @@ def _preview(branch: Branch, held: Mapping[str, str], body: PreviewRequest) -> P
     )
 
 
-def _divided(branch: Branch, body: PreviewRequest) -> tuple[list[Finding], list[Finding]]:
+def _divided(branch: Branch, body: PartPreviewRequest) -> tuple[list[Finding], list[Finding]]:
     """Return findings of the part, by its own lines, and all others."""
     place = part_of(branch.files, body.section, body.name)
     here: list[Finding] = []
@@ -169,7 +169,7 @@ def _divided(branch: Branch, body: PreviewRequest) -> tuple[list[Finding], list[
     return here, elsewhere
 
 
-def _changes(branch: Branch, body: PreviewRequest) -> list[PartChange]:
+def _changes(branch: Branch, body: PartPreviewRequest) -> list[PartChange]:
     parts = branch.difference.parts
     if body.section in {"types", "groups"}:
         return list(parts[:_PARTS])

@@ -5,18 +5,16 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { appsQuery, sessionQuery } from "../../api/queries";
-import { catalogueQuery } from "../../api/queries-design";
+import { catalogueQuery, SORTS } from "../../api/queries-design";
 import { Icon } from "../../components/icons";
 import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/states";
 import { count } from "../../format";
 import { useText } from "../../i18n";
 import { stepRow } from "../../shell/keys";
-import { chosenIn, filterOf, toggled, type CatalogueSearch } from "./filter";
+import { chosenIn, filterOf, sortOf, toggled, type CatalogueSearch } from "./filter";
 import { Facets } from "./facets";
 import { HitTable } from "./hits";
 import { useOpenHit } from "./open";
-
-const SORTS = ["rank", "name", "volume", "last_seen"] as const;
 
 export function CataloguePage() {
   const { t, locale } = useText();
@@ -88,7 +86,7 @@ export function CataloguePage() {
               aria-label={t("catalogue.sort")}
               allowDeselect={false}
               value={search.sort ?? "rank"}
-              onChange={(value) => value && show({ ...search, sort: value === "rank" ? undefined : value })}
+              onChange={(value) => value && show({ ...search, sort: sortOf(value) })}
               data={SORTS.map((value) => ({ value, label: t(`catalogue.sort.${value}`) }))}
             />
           </Group>

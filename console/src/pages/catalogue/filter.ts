@@ -1,11 +1,14 @@
 /** What the catalogue shows, as its address says it; pure. */
 import type { CatalogueFilter, FacetName } from "../../api/queries-design";
-import { FACETS } from "../../api/queries-design";
+import { FACETS, SORTS, type Sort } from "../../api/queries-design";
 
-export type CatalogueSearch = Partial<Record<FacetName, string[]>> & { q?: string | undefined; sort?: string | undefined };
+export type CatalogueSearch = Partial<Record<FacetName, string[]>> & { q?: string | undefined; sort?: Sort | undefined };
 
 const texts = (value: unknown): string[] =>
   (Array.isArray(value) ? value : value === undefined || value === "" ? [] : [value]).filter((one): one is string | number => typeof one === "string" || typeof one === "number").map(String);
+
+/** An order that is not the usual one. */
+export const sortOf = (value: unknown): Sort | undefined => SORTS.find((one) => one === value && one !== "rank");
 
 /** Read an address, whatever it says. */
 export function catalogueSearch(search: Record<string, unknown>): CatalogueSearch {
@@ -13,7 +16,8 @@ export function catalogueSearch(search: Record<string, unknown>): CatalogueSearc
   if (typeof search.q === "string" && search.q) read.q = search.q;
   // Numbers in a text that was typed come as numbers.
   if (typeof search.q === "number") read.q = String(search.q);
-  if (typeof search.sort === "string" && search.sort) read.sort = search.sort;
+  const sort = sortOf(search.sort);
+  if (sort) read.sort = sort;
   for (const facet of FACETS) {
     const values = texts(search[facet]);
     if (values.length) read[facet] = values;
@@ -23,7 +27,7 @@ export function catalogueSearch(search: Record<string, unknown>): CatalogueSearc
 
 export const filterOf = (search: CatalogueSearch): CatalogueFilter => ({
   q: search.q ?? "",
-  sort: search.sort ?? "",
+  sort: search.sort ?? "rank",
   chosen: Object.fromEntries(FACETS.map((facet) => [facet, search[facet] ?? []])) as Record<FacetName, string[]>,
 });
 

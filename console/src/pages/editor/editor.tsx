@@ -6,9 +6,8 @@ import { Link, useBlocker, useNavigate, useSearch } from "@tanstack/react-router
 import { useEffect, useMemo, useRef, useState } from "react";
 import { ApiError, type Finding } from "../../api/client";
 import { sessionQuery } from "../../api/queries";
-import { branchPartQuery, draftOfUnplanned, myChangesQuery, previewQuery, saveParts, startChange } from "../../api/queries-editor";
-import { ask } from "../../api/pending";
-import type { BranchPart, ChangeRequest } from "../../api/design";
+import { branchPartQuery, draftOfUnplanned, myChangesQuery, previewQuery, readChange, saveParts, startChange } from "../../api/queries-editor";
+import type { BranchPart } from "../../api/design";
 import { planPartQuery, shapesQuery } from "../../api/queries-plans";
 import { CodeEditor, type CodeEditorHandle } from "../../components/code-editor";
 import { Icon } from "../../components/icons";
@@ -153,7 +152,7 @@ function Editor({ opened }: { opened: Opened }) {
         const made = await startChange(app, title.trim() || t("editor.change.title", { name }));
         id = made.id;
         tag = made.etag;
-      } else if (!tag) tag = (await ask<ChangeRequest>("GET", `/changes/${id}`)).etag;
+      } else if (!tag) tag = (await readChange(id)).etag;
       const saved = await saveParts(id, tag, [{ section, name, text }]);
       return { id, saved };
     },

@@ -19,7 +19,6 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 export function DataTab({ app, event, insight }: { app: string; event: string; spec: Schemas["EventSpec"]; insight: EventInsight }) {
-  const { t } = useText();
   return (
     <div className="tp-about">
       <Stack gap="md" style={{ minWidth: 0 }}>
@@ -27,7 +26,7 @@ export function DataTab({ app, event, insight }: { app: string; event: string; s
         <MatrixPanel insight={insight} />
         <ViolationsPanel app={app} event={event} insight={insight} />
       </Stack>
-      <Panel title={t("trust.rule")}>
+      <Panel>
         <TrustCriteria trust={insight.trust} />
       </Panel>
     </div>

@@ -28,7 +28,7 @@ export function TrustBadge({ trust }: { trust: TrustJudgement }) {
 const trustWord = (level: TrustJudgement["level"]): MessageId => `trust.${level}`;
 
 export function TrustCriteria({ trust }: { trust: TrustJudgement }) {
-  const { t } = useText();
+  const { t, locale } = useText();
   return (
     <Stack gap="xs">
       <Group justify="space-between">
@@ -51,7 +51,7 @@ export function TrustCriteria({ trust }: { trust: TrustJudgement }) {
                 {criterionWords(one.code, t)}
               </Text>
               <Text fz="xs" c="dimmed">
-                {one.why}
+                {locale === "en" ? one.why : t(one.met ? "trust.met" : one.met === null ? "trust.not_known" : "trust.not_met")}
               </Text>
             </div>
             <Text fz="xs" c="dimmed" className="tp-num">

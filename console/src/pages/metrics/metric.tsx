@@ -73,7 +73,7 @@ export function MetricPage() {
           <Panel title={t("metric.definition")}>
             <Stack gap="sm">
               {localised(one.description, locale) && <Text fz="sm">{localised(one.description, locale)}</Text>}
-              <Text fz="sm">{one.words}</Text>
+              <Text fz="sm">{locale === "en" ? one.words : [t("metric.words", { measure: one.measure, of: one.of }), one.where ? t("metric.words.where", { where: one.where }) : "", one.unit ? t("metric.words.unit", { unit: one.unit }) : ""].join("")}</Text>
               <dl className="tp-fact-list">
                 <Fact name={t("metric.measure")}>
                   <code className="tp-mono">{one.measure}</code>
