@@ -151,11 +151,9 @@ class Catalogue:
 
     def _renumber(self) -> None:
         fresh = Catalogue()
-        for number, known in enumerate(self.events):
-            if known is None:
-                continue
-            del number
-            fresh._copy(known, self)
+        for known in self.events:
+            if known is not None:
+                fresh._copy(known, self)
         fresh.groups, fresh.types = self.groups, self.types
         fresh.libraries, fresh.observations = self.libraries, self.observations
         self.__dict__.update(fresh.__dict__)
@@ -203,11 +201,6 @@ class Catalogue:
             known = self.events[number]
             if known is not None:
                 yield known
-
-    @property
-    def apps(self) -> list[str]:
-        """The apps that have events."""
-        return [app for app, numbers in self._of_app.items() if numbers]
 
     def __len__(self) -> int:
         return len(self._numbers)

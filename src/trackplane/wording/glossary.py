@@ -12,7 +12,7 @@ from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Final
 
-from trackplane.wording.chinese import has_chinese, initials, pinyin, syllables
+from trackplane.wording.chinese import has_chinese, pinyin, syllables
 from trackplane.wording.inflection import normal
 from trackplane.wording.tokens import fold, tokens
 
@@ -125,15 +125,6 @@ class Glossary:
     def sounds(self) -> frozenset[str]:
         """Every syllable that occurs in the glossary's Chinese words."""
         return frozenset(part for text in self.chinese for part in syllables(text))
-
-    @cached_property
-    def by_initials(self) -> dict[str, tuple[str, ...]]:
-        """Chinese words of two characters or more by the first letters of their pinyin."""
-        found: dict[str, list[str]] = {}
-        for text in self.chinese:
-            if len(text) > 1:
-                found.setdefault(initials(text), []).append(text)
-        return {letters: tuple(texts) for letters, texts in found.items()}
 
     def base(self, word: str) -> str:
         """Return a folded English word without its ending, as the glossary writes it."""
