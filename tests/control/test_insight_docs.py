@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 from trackplane.control import impact, impact_replay, impact_volume, observations, pictures, trust
@@ -44,12 +45,39 @@ def test_the_criteria_of_trust_are_those_documented() -> None:
         assert sum(points.values()) == 100
 
 
+@pytest.mark.parametrize(
+    ("share", "days", "level"),
+    [
+        (1.0, 0, "high"),
+        (0.985, 0, "medium"),
+        (0.89, 0, "low"),
+        (1.0, 8, "medium"),
+        (None, 31, "low"),
+    ],
+)
+def test_the_gravest_fact_caps_the_level(share: float | None, days: int, level: str) -> None:
+    """Whatever else is well."""
+    day = 86_400_000
+    spec = EventSpec(
+        app="a", event="e", owner="team:a", title="T", description="D", trigger="T",
+    )  # fmt: skip
+    facts = EventFacts(
+        now=100 * day, last_at=(100 - days) * day, first_at=0, valid_share=share, week=10,
+        week_before=10, consumers=1, reviewed=True,
+    )  # fmt: skip
+    assert event_trust(spec, facts).level == level
+
+
 def test_the_bounds_are_those_documented() -> None:
     """A number that the code changes is changed in the page."""
     trusted, checked = text("trust.md"), text("impact.md")
     assert f"**high**: {trust.HIGH} or more" in trusted
     assert f"**medium**: {trust.MEDIUM} or more" in trusted
-    assert f"{100 * trust.VALID:.0f} % of what arrived in the last {trust.FRESH_DAYS} days" in trusted
+    assert (
+        f"{100 * trust.VALID:.0f} % of what arrived in the last {trust.FRESH_DAYS} days" in trusted
+    )
+    assert f"with less than {100 * trust.BROKEN:.0f} % valid" in trusted
+    assert f"not seen for {trust.SILENT_DAYS} days, low" in trusted
     assert f"up to {pictures.MAX_BYTES // 1024 // 1024} MB and" in trusted
     assert f"{pictures.MAX_PIXELS // 1_000_000} million pixels" in trusted
     assert f"up to {MOST:,} stored events" in trusted

@@ -57,6 +57,8 @@ def list_saved_queries(
 @operations.add("POST", "/saved-queries", action="query.edit", status=201)
 def save_query(call: Call, body: insight_wire.SavedQueryChange) -> insight_wire.SavedQuery:
     """Save a query under a new name; it is checked against the views there are."""
+    with call.platform.database.read() as connection:
+        _require_free(connection, body, but="")
     reads = _checked(call, body)
     id = new_secret("sq")[:20]
     with call.platform.publisher.change(call.actor, f"query {body.name} saved") as change:
@@ -89,6 +91,9 @@ def change_saved_query(
     call: Call, id: Word, body: insight_wire.SavedQueryChange
 ) -> insight_wire.SavedQuery:
     """Give a saved query another text, name, owner or description, as a new version."""
+    with call.platform.database.read() as connection:
+        call.match(str(_row(connection, call, id).version))
+        _require_free(connection, body, but=id)
     reads = _checked(call, body)
     with call.platform.publisher.change(call.actor, f"query {body.name} changed") as change:
         before = _row(change.connection, call, id)

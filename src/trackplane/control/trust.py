@@ -21,6 +21,9 @@ HALF_VALID: Final = 0.95
 STABLE: Final = 0.5  # of the week before
 HIGH: Final = 80
 MEDIUM: Final = 50
+# The gravest fact caps the level, whatever the score.
+BROKEN: Final = 0.9  # valid share under which it is low
+SILENT_DAYS: Final = 30  # unseen for longer: low
 DESCRIBED: Final = 0.8
 # Without these no event is of high trust, whatever its score.
 _NEEDED: Final = ("owner", "valid", "fresh")
@@ -55,7 +58,18 @@ def event_trust(spec: EventSpec, facts: EventFacts) -> Trust:
         _used(facts),
         _reviewed(facts),
     ]
-    return _badge(criteria, known=facts.last_at is not None)
+    found = _badge(criteria, known=facts.last_at is not None)
+    cap = _cap(facts)
+    return msgspec.structs.replace(found, level=cap) if _RANK[found.level] > _RANK[cap] else found
+
+
+def _cap(facts: EventFacts) -> Level:
+    """Return the highest level that the gravest fact leaves."""
+    silent = facts.last_at is not None and facts.now - facts.last_at > SILENT_DAYS * DAY_MS
+    share = facts.valid_share
+    if silent or (share is not None and share < BROKEN):
+        return "low"
+    return "medium" if share is not None and share < VALID else "high"
 
 
 def metric_trust(
