@@ -21,7 +21,7 @@ from trackplane.config import FREE_VARIABLES, Setting, settings_of
 from trackplane.control.access import ACTIONS, PERMISSIONS, ROLES
 from trackplane.control.operations import Operation
 from trackplane.control.roles import MEANING
-from trackplane.control.routes import OPERATIONS
+from trackplane.control.routes import OF_ALL_APPS, OF_AN_APP, OPERATIONS
 from trackplane.rules.functions import Function
 from trackplane.rules.library.catalog import BUILT_IN
 

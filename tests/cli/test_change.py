@@ -32,9 +32,11 @@ COUPON = "coupon_used:\n  title: A coupon was used\n  owner: team:pay\n  grade: 
 def control(tmp_path: Path) -> Iterator[Running]:
     """Return a control plane with an app."""
     running = Running(tmp_path / "control")
-    running.client.post("/apps", json={"app": "shop"})
-    yield running
-    running.stop()
+    try:
+        running.client.post("/apps", json={"app": "shop"})
+        yield running
+    finally:
+        running.stop()
 
 
 @pytest.fixture

@@ -24,8 +24,10 @@ P3 = ("The pointer rested", "The pointer stayed")
 def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
     """Return a control plane with people, for all tests here."""
     control = Running(tmp_path_factory.mktemp("review") / "control")
-    yield Station(control)
-    control.stop()
+    try:
+        yield Station(control)
+    finally:
+        control.stop()
 
 
 _numbers = itertools.count(1)

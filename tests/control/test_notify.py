@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from aiosmtpd.controller import Controller
@@ -34,7 +35,7 @@ from trackplane.control.operations import Call
 from trackplane.control.people import create_token
 from trackplane.control.people_wire import TokenCreate
 from trackplane.control.plans import put_plan
-from trackplane.control.profile_wire import TeamPut
+from trackplane.control.profile_wire import TeamPut, Wishes
 from trackplane.control.profiles import put_team
 from trackplane.control.requirement_wire import MyEventsQuery
 from trackplane.control.server import ControlPlane
@@ -405,6 +406,11 @@ def test_a_receiver_that_never_ends_its_answer_costs_no_more_than_the_timeout() 
 
 
 # --- what each person wants
+
+
+def test_a_wish_can_be_given_for_each_kind() -> None:
+    """The struct of wishes has a field for each."""
+    assert [field.name for field in msgspec.structs.fields(Wishes)] == list(KINDS)
 
 
 def test_each_person_is_told_where_they_want_it_and_nobody_of_their_own_doing(

@@ -134,6 +134,7 @@ def publish_library(
     call: Call, name: wire.Word, version: wire.Number, body: plan_wire.LibrarySource
 ) -> plan_wire.LibraryVersion:
     """Publish a version of a library, which never changes afterwards."""
+    call.actor.require_apps([])
     library = load_library(body.source, file=f"{name}.yaml")
     findings = _findings(library, name)
     if library.version != version:

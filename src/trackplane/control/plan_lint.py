@@ -40,6 +40,7 @@ def get_lint(call: Call) -> plan_wire.LintText:
 @operations.add("PUT", "/lint", action="lint.edit", precondition=True)
 def put_lint(call: Call, body: plan_wire.LintSource) -> plan_wire.LintText:
     """Set the organisation's lint rules, for every app from now on."""
+    call.actor.require_apps([])
     if body.source.strip():
         load_rules(body.source, file="lint.yaml")
     with call.platform.publisher.change(call.actor, "lint rules") as change:

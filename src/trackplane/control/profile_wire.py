@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from trackplane.control.notice_wire import Channel, NoticeKind
+from trackplane.control.notice_wire import Channel
 from trackplane.control.roles import Role
 from trackplane.control.wire import Note, Paging, Wire, Word
 
@@ -17,7 +17,21 @@ Label = Annotated[str, Meta(max_length=200)]
 Email = Annotated[str, Meta(max_length=320, pattern=r"^([^@\s<>,;]+@[^@\s<>,;]+)?(?![\s\S])")]
 Address = Annotated[str, Meta(max_length=2_000, pattern=r"^(https?://[^\s/]+[^\s]*)?(?![\s\S])")]
 Language = Literal["en", "zh"]
-Wishes = dict[NoticeKind, tuple[Channel, ...]]
+Channels = tuple[Channel, ...]
+
+
+class Wishes(Wire):
+    """Where each kind of notice is to be told; a kind left out is told as by default, or as before."""
+
+    review_asked: Channels | UnsetType = UNSET
+    comment: Channels | UnsetType = UNSET
+    approved: Channels | UnsetType = UNSET
+    rejected: Channels | UnsetType = UNSET
+    approval_fell: Channels | UnsetType = UNSET
+    merged: Channels | UnsetType = UNSET
+    impact_found: Channels | UnsetType = UNSET
+    expires_soon: Channels | UnsetType = UNSET
+    violations: Channels | UnsetType = UNSET
 
 
 class PersonPut(Wire):
@@ -28,7 +42,7 @@ class PersonPut(Wire):
     email: Email = ""
     language: Language = "en"
     webhook: Address = ""
-    notify: Wishes = field(default_factory=dict)
+    notify: Wishes = field(default_factory=Wishes)
 
 
 class PersonPatch(Wire):
@@ -90,7 +104,7 @@ class Me(Wire):
     teams: list[str]
     role: Role
     apps: list[str]
-    notify: dict[NoticeKind, tuple[Channel, ...]]
+    notify: dict[str, Channels]
     email_possible: bool
     unread: int
     registered: bool

@@ -120,7 +120,8 @@ def _keep(change: Change, call: Call, person: str, values: dict[str, Any]) -> No
     row = change.connection.execute(sa.select(_people).where(_people.c.person == person)).first()
     call.match(str(row.version if row is not None else 0))
     if "notify" in values:
-        values = values | {"notify": msgspec.to_builtins(values["notify"])}
+        held = row.notify if row is not None else {}
+        values = values | {"notify": {**held, **msgspec.to_builtins(values["notify"])}}
     if values.get("webhook") and (row is None or row.webhook != values["webhook"]):
         # A new receiver gets a secret of its own: the old one may not sign for it.
         values = values | {"webhook_secret": new_secret("tph")}
@@ -130,7 +131,8 @@ def _keep(change: Change, call: Call, person: str, values: dict[str, Any]) -> No
             sa.update(_people).where(_people.c.person == person).values(**values)
         )
         return
-    fresh = msgspec.structs.asdict(wire.PersonPut()) | {"webhook_secret": ""} | values
+    blank = {"webhook_secret": "", "notify": {}}
+    fresh = msgspec.structs.asdict(wire.PersonPut()) | blank | values
     change.connection.execute(sa.insert(_people).values(person=person, **fresh))
 
 

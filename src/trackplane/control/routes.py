@@ -108,3 +108,52 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *metrics.operations,
     *screenshots.operations,
 )
+
+# Operations on a thing that belongs to an app though the path does not name it: to a token that does
+# not reach the app it does not exist.
+OF_AN_APP: Final = frozenset(
+    operation.name
+    for operation in OPERATIONS
+    if operation.path.startswith(
+        (
+            "/rules/{rule}",
+            "/changes/{id}",
+            "/requirements/{id}",
+            "/saved-queries/{id}",
+            "/clients/{id}",
+        )
+    )
+) | {
+    "create_change",
+    "create_requirement",
+    "follow_live",
+    "get_ledger",
+    "list_dirty",
+    "list_dirty_groups",
+    "preview_rule",
+    "register_client",
+    "run_query",
+    "save_query",
+    "start_replay",
+    "try_fix",
+}
+# Operations on what is of all apps at once: for tokens of all apps.
+OF_ALL_APPS: Final = frozenset(
+    {
+        "list_tokens",
+        "delete_token",
+        "put_person",
+        "delete_person",
+        "put_team",
+        "delete_team",
+        "list_outbox",
+        "put_lint",
+        "publish_library",
+        "rebuild_search",
+        "roll_back_ruleset",
+    }
+) | frozenset(
+    operation.name
+    for operation in OPERATIONS
+    if operation.action == "definition.edit" and "dataset" not in operation.name
+)
