@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import zlib
@@ -298,7 +299,7 @@ def test_a_screenshot_is_encoded_anew_without_its_metadata(shop: Shop) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("Author", "ann")
     data = picture(pnginfo=info) + b"<script>alert(1)</script>"
-    upload = insight_wire.ScreenshotUpload(content=data, label="Cart")
+    upload = insight_wire.ScreenshotUpload(content=base64.b64encode(data).decode(), label="Cart")
     made = add_screenshot(shop.call, "shop", upload)
     assert add_screenshot(shop.call, "shop", upload).name == made.name
     assert (made.width, made.height, made.media_type) == (8, 6, "image/png")
@@ -315,6 +316,8 @@ def test_a_screenshot_is_encoded_anew_without_its_metadata(shop: Shop) -> None:
     assert [each.name for each in found] == [made.name, "https://example.org/a.png"]
     with pytest.raises(NotFoundError):
         get_screenshot(shop.call, "shop", "sha256:" + "0" * 64)
+    with pytest.raises(PictureError):
+        add_screenshot(shop.call, "shop", insight_wire.ScreenshotUpload(content="no base64"))
 
 
 def _bomb() -> bytes:

@@ -5256,9 +5256,7 @@ export interface components {
             /** @enum {unknown} */
             language?: "en" | "zh";
             name?: string;
-            notify?: {
-                [key: string]: ("email" | "inbox" | "webhook")[];
-            };
+            notify?: components["schemas"]["Wishes"];
             title?: string;
             webhook?: string;
         };
@@ -5276,10 +5274,7 @@ export interface components {
             language?: "en" | "zh";
             /** @default  */
             name?: string;
-            /** @default {} */
-            notify?: {
-                [key: string]: ("email" | "inbox" | "webhook")[];
-            };
+            notify?: components["schemas"]["Wishes"];
             /** @default  */
             title?: string;
             /** @default  */
@@ -6816,6 +6811,21 @@ export interface components {
             error: string;
             ok: boolean;
             status: number;
+        };
+        /**
+         * Wishes
+         * @description Where each kind of notice is to be told; a kind left out is told as by default, or as before.
+         */
+        Wishes: {
+            approval_fell?: ("email" | "inbox" | "webhook")[];
+            approved?: ("email" | "inbox" | "webhook")[];
+            comment?: ("email" | "inbox" | "webhook")[];
+            expires_soon?: ("email" | "inbox" | "webhook")[];
+            impact_found?: ("email" | "inbox" | "webhook")[];
+            merged?: ("email" | "inbox" | "webhook")[];
+            rejected?: ("email" | "inbox" | "webhook")[];
+            review_asked?: ("email" | "inbox" | "webhook")[];
+            violations?: ("email" | "inbox" | "webhook")[];
         };
         /**
          * WrongEvent

@@ -635,7 +635,7 @@ class Series(Wire):
 class ScreenshotUpload(Wire):
     """A picture, base64: PNG, JPEG, WebP or GIF of at most 10 MB."""
 
-    content: Annotated[bytes, Meta(min_length=1)]
+    content: Annotated[str, Meta(min_length=1)]
     label: Remark = ""
 
 

@@ -5,6 +5,7 @@ They stay: a revision may name a picture for as long as it is kept, so none is e
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Final
 
@@ -16,7 +17,7 @@ from trackplane.control.insight import screenshot_of
 from trackplane.control.insight_tables import screenshots
 from trackplane.control.operations import Binary, Call, Operations
 from trackplane.control.paging import page
-from trackplane.control.pictures import clean
+from trackplane.control.pictures import PictureError, clean
 from trackplane.control.problems import NotFoundError
 from trackplane.control.wire import Paging, Word
 
@@ -32,7 +33,7 @@ def add_screenshot(
     """Upload a screenshot; the plan names it by the name that comes back."""
     with call.platform.database.read() as connection:
         find_app(connection, call, app)
-    picture = clean(body.content)
+    picture = clean(_decoded(body.content))
     table = screenshots
     with call.platform.publisher.change(call.actor, f"screenshot of {app}") as change:
         find_app(change.connection, call, app)
@@ -55,6 +56,13 @@ def add_screenshot(
             change.audit("screenshot.add", f"sha256:{hash}", app=app)
         row = change.connection.execute(select).one()
     return screenshot_of(row)
+
+
+def _decoded(content: str) -> bytes:
+    try:
+        return base64.b64decode(content, validate=True)
+    except ValueError as error:
+        raise PictureError(f"the content is not base64: {error}") from error
 
 
 @operations.add("GET", "/apps/{app}/screenshots", action="read")
