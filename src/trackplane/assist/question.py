@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trackplane.assist.catalogue import Catalogue, Shared
 from trackplane.assist.design import Design
 
-_LIKE_EVENTS: Final = 200
+_LIKE_EVENTS: Final = 100
 _SAME_APP: Final = 1.5
 _NAME_WEIGHT: Final = 2.5
 _SURE: Final = 1.0  # of a like event's score: half of its name, or a rare property or two
