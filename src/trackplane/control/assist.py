@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-import sqlalchemy as sa
-
 from trackplane.assist import (
     Completeness,
     Inferred,
@@ -54,16 +52,16 @@ _SEEN_DAYS: Final = 7
 class _Seen(Mapping[tuple[str, str], int]):
     """Events a day by (app, event), read where asked: proposals ask for a few."""
 
-    def __init__(self, call: Call, connection: sa.Connection) -> None:
+    def __init__(self, call: Call) -> None:
         self._call = call
-        self._connection = connection
 
     def __getitem__(self, key: tuple[str, str]) -> int:
         app, event = key
         since = self._call.platform.clock() // _DAY_MS - _SEEN_DAYS
-        found = observations.sums(
-            self._connection, ("event",), app=app, events=[event], since_day=since
-        )
+        with self._call.platform.database.read() as connection:
+            found = observations.sums(
+                connection, ("event",), app=app, events=[event], since_day=since
+            )
         return int(sum(each.seen for each in found.values()) // _SEEN_DAYS)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
@@ -79,12 +77,12 @@ def assist_event(call: Call, app: wire.Word, body: DesignSource) -> EventProposa
     design = read_design(body.name, body.text)
     with call.platform.database.read() as connection:
         find_app(connection, call, app)
-        found = call.platform.catalogue.propose(
-            app,
-            design,
-            apps=None if call.actor.everywhere else call.actor.apps,
-            seen=_Seen(call, connection),
-        )
+    found = call.platform.catalogue.propose(
+        app,
+        design,
+        apps=None if call.actor.everywhere else call.actor.apps,
+        seen=_Seen(call),
+    )
     return EventProposals(
         duplicates=[
             DuplicateEvent(
