@@ -85,6 +85,7 @@ class ControlPlane:
             ConfigurationError: a newer release wrote it.
         """
         self.settings = settings
+        folder.mkdir(parents=True, exist_ok=True)
         self._database = Database(settings.metadata.url or folder / "control.db")
         self._database.migrate()
         with self._database.write() as connection:
@@ -178,6 +179,7 @@ class ControlPlane:
             asyncio.create_task(self._tend(_TELL_S, (my_events.tend,))),
         ]
         await asyncio.to_thread(replay.resume, self.platform)
+        self._later(lambda: self.platform.search.warm(self._database))
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         for each in tending:

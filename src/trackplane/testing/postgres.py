@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -74,12 +75,13 @@ class PostgresServer:
         trace: TracebackType | None,
     ) -> None:
         """Stop it and remove what it wrote."""
-        self.stop()
+        self._process.send_signal(signal.SIGQUIT)  # at once: nothing has to be kept
+        self._process.wait(60)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def stop(self) -> None:
         """Stop the server; its databases are kept until the block ends."""
-        self._process.send_signal(2)  # SIGINT: end sessions, then stop
+        self._process.send_signal(signal.SIGINT)  # ends sessions, then stops
         self._process.wait(60)
 
     def start(self) -> None:
@@ -90,7 +92,7 @@ class PostgresServer:
         """
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own arguments
-                [*_as_user("INT"), self._programs / "postgres", "-D", self._folder / "data"],
+                [*_as_user("QUIT"), self._programs / "postgres", "-D", self._folder / "data"],
                 stdout=log,
                 stderr=log,
                 cwd="/",
@@ -166,13 +168,13 @@ def _installed() -> Path | None:
     return max(having, key=lambda folder: (len(str(folder)), str(folder)), default=None)
 
 
-def _as_user(signal: str = "") -> list[str]:
+def _as_user(at_death: str = "") -> list[str]:
     """Return the words that run what follows as the server's user; it gets a signal if we die."""
     words = ["setpriv"]
     if os.geteuid() == 0:
         words += [f"--reuid={_USER}", f"--regid={_USER}", "--init-groups"]
-    if signal:
-        words.append(f"--pdeathsig={signal}")
+    if at_death:
+        words.append(f"--pdeathsig={at_death}")
     return words if len(words) > 1 else []
 
 

@@ -6,6 +6,15 @@ and what ranks and counts are in memory (``vocabulary``, ``columns``).
 """
 
 from trackplane.control.search.index import Use, forget_app, index_plan, set_use
+from trackplane.control.search.postings import postings_of
 from trackplane.control.search.reader import SearchReader, Wanted
 
-__all__ = ["SearchReader", "Use", "Wanted", "forget_app", "index_plan", "set_use"]
+__all__ = [
+    "SearchReader",
+    "Use",
+    "Wanted",
+    "forget_app",
+    "index_plan",
+    "postings_of",
+    "set_use",
+]

@@ -6,7 +6,6 @@ done here. A ``Columns`` never changes: readers that hold one are not disturbed 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ _READ: Final = (
     "length", "trust", "seen", "last_seen", "events",
 )  # fmt: skip
 
+_STANDING: Final = ("kind", "grade", "trust", "state", "deprecated")
 _KIND: Final = {"event": 1.0, "metric": 1.0, "group": 0.9, "type": 0.8, "property": 0.75}
 _GRADE: Final = {"P0": 1.1, "P1": 1.05, "P3": 0.95}
 _TRUST: Final = {"high": 1.1, "low": 0.85}
@@ -48,6 +48,12 @@ class Names:
             found = self.codes[text] = len(self.texts)
             self.texts.append(text)
         return found
+
+    def codes_of(self, texts: Sequence[str]) -> list[int]:
+        """Return the numbers of texts."""
+        for text in dict.fromkeys(texts):
+            self.code(text)
+        return [self.codes[text] for text in texts]
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,16 +90,26 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
         mask[documents[np.isin(codes, wanted)]] = True
         return mask
 
-    def count_values(self, facet: str, mask: Mask) -> list[tuple[str, int]]:
-        """Return how many of the masked documents have each value, the most frequent first."""
+    def count_values(
+        self, facet: str, mask: Mask, found: npt.NDArray[np.intp], *, most: int
+    ) -> list[tuple[str, int]]:
+        """Return the most frequent values of the masked documents, ``found`` by number."""
         texts = self.names[facet].texts
         if facet in _MANY:
             documents, codes = self.pairs[facet]
             counts = np.bincount(codes[mask[documents]], minlength=len(texts))
         else:
-            counts = np.bincount(self.codes[facet][mask], minlength=len(texts))
-        order = np.argsort(-counts, kind="stable")
-        return [(texts[code], int(counts[code])) for code in order if counts[code] and texts[code]]
+            counts = np.bincount(self.codes[facet][found], minlength=len(texts))
+        named = np.flatnonzero(counts)
+        if len(named) > most:
+            least = np.partition(counts[named], len(named) - most)[len(named) - most]
+            named = named[counts[named] >= least]
+        values = [(texts[code], int(counts[code])) for code in named if texts[code]]
+        return sorted(values, key=lambda each: (-each[1], each[0]))[:most]
+
+    def count_of(self, facet: str, value: str, mask: Mask) -> int:
+        """Return how many of the masked documents have a value."""
+        return int(np.count_nonzero(mask & self.having(facet, [value])))
 
 
 def load(connection: sa.Connection) -> Columns:
@@ -137,7 +153,10 @@ def _empty(names: dict[str, Names]) -> Columns:
 
 def _with(held: Columns, rows: Sequence[sa.Row[Any]], *, gone: Sequence[int]) -> Columns:
     """Return a copy with some documents put and others taken out."""
-    ids = np.fromiter((row.id for row in rows), dtype=np.int32, count=len(rows))
+    fields = dict(zip(_READ, zip(*rows, strict=True), strict=True)) if rows else {}
+    if not rows and not gone:
+        return held
+    ids = np.array(fields.get("id", ()), dtype=np.int32)
     size = max(held.size, int(ids.max()) + 1 if len(ids) else 0)
     live, quality, brevity = (
         _grown(held.live, size), _grown(held.quality, size), _grown(held.brevity, size),
@@ -145,31 +164,20 @@ def _with(held: Columns, rows: Sequence[sa.Row[Any]], *, gone: Sequence[int]) ->
     seen, last_seen = _grown(held.seen, size), _grown(held.last_seen, size)
     codes = {facet: _grown(column, size) for facet, column in held.codes.items()}
     live[[each for each in gone if each < size]] = False
-    live[ids] = True
-    quality[ids] = [_quality(row) for row in rows]
-    brevity[ids] = [1 / math.sqrt(0.7 + 0.3 * row.length) for row in rows]
-    seen[ids] = [row.seen for row in rows]
-    last_seen[ids] = [row.last_seen for row in rows]
-    for facet, column in codes.items():
-        code = held.names[facet].code
-        column[ids] = [code(getattr(row, facet)) for row in rows]
-    pairs = {}
-    for facet, field in (("tag", "tags"), ("platform", "platforms")):
-        documents, values = held.pairs[facet]
-        stale = ~live
-        stale[ids] = True
-        kept = ~stale[documents]
-        fresh = [
-            (row.id, held.names[facet].code(text))
-            for row in rows
-            if getattr(row, field) != "[]"
-            for text in msgspec.json.decode(getattr(row, field), type=list[str])
-        ]
-        more = np.array(fresh, dtype=np.int32).reshape(-1, 2)
-        pairs[facet] = (
-            np.concatenate([documents[kept], more[:, 0]]),
-            np.concatenate([values[kept], more[:, 1]]),
-        )
+    stale = ~live
+    pairs = held.pairs
+    if rows:
+        live[ids] = True
+        quality[ids] = _quality(fields)
+        brevity[ids] = 1 / np.sqrt(0.7 + 0.3 * np.array(fields["length"]))
+        seen[ids], last_seen[ids] = fields["seen"], fields["last_seen"]
+        for facet, column in codes.items():
+            column[ids] = held.names[facet].codes_of(fields[facet])
+    stale[ids] = True
+    pairs = {
+        facet: _paired(held, facet, stale, zip(ids.tolist(), fields.get(field, ()), strict=True))
+        for facet, field in (("tag", "tags"), ("platform", "platforms"))
+    }
     return Columns(
         size=size,
         live=live,
@@ -183,19 +191,48 @@ def _with(held: Columns, rows: Sequence[sa.Row[Any]], *, gone: Sequence[int]) ->
     )
 
 
+def _paired(
+    held: Columns, facet: str, stale: Mask, fresh: Iterable[tuple[int, str]]
+) -> tuple[Codes, Codes]:
+    """Return documents and values without those of stale documents, and with fresh ones."""
+    documents, values = held.pairs[facet]
+    kept = ~stale[documents]
+    known: dict[str, list[int]] = {"[]": []}
+    more: list[tuple[int, int]] = []
+    for id, text in fresh:
+        codes = known.get(text)
+        if codes is None:
+            codes = held.names[facet].codes_of(msgspec.json.decode(text, type=list[str]))
+            known[text] = codes
+        more += [(id, code) for code in codes]
+    added = np.array(more, dtype=np.int32).reshape(-1, 2)
+    return (
+        np.concatenate([documents[kept], added[:, 0]]),
+        np.concatenate([values[kept], added[:, 1]]),
+    )
+
+
 def _grown(column: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     grown = np.zeros(size, dtype=column.dtype)
     grown[: len(column)] = column
     return grown
 
 
-def _quality(row: sa.Row[Any]) -> float:
-    """Return by how much a document's text match is multiplied: use, trust, grade, life cycle."""
-    used = row.seen if row.kind in ("event", "metric") else row.events
-    return (
-        _KIND.get(row.kind, 1.0)
-        * _GRADE.get(row.grade, 1.0)
-        * _TRUST.get(row.trust, 1.0)
-        * min(_STATE.get(row.state, 1.0), _DEPRECATED if row.deprecated else 1.0)
-        * (1 + 0.04 * math.log10(1 + used))
-    )
+def _quality(fields: dict[str, tuple[Any, ...]]) -> npt.NDArray[np.float64]:
+    """Return by how much text matches are multiplied: use, trust, grade, life cycle."""
+    standing: dict[tuple[Any, ...], float] = {}
+    factors: list[float] = []
+    for key in zip(*(fields[name] for name in _STANDING), strict=True):
+        factor = standing.get(key)
+        if factor is None:
+            kind, grade, trust, state, deprecated = key
+            standing[key] = factor = (
+                _KIND.get(kind, 1.0)
+                * _GRADE.get(grade, 1.0)
+                * _TRUST.get(trust, 1.0)
+                * min(_STATE.get(state, 1.0), _DEPRECATED if deprecated else 1.0)
+            )
+        factors.append(factor)
+    used = np.maximum(fields["seen"], fields["events"])
+    result: npt.NDArray[np.float64] = np.array(factors) * (1 + 0.04 * np.log10(1 + used))
+    return result

@@ -8,6 +8,7 @@ in words is in documents of their own. Properties of an app that are defined ali
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final, Literal
@@ -28,6 +29,7 @@ _LONGEST_WORD: Final = 64
 _LONGEST_WHOLE: Final = 120
 _VALUES: Final = 200  # of a property's values, those that are searched
 _DEEPEST: Final = 8
+_SIGNS: Final = re.compile(r"[\W_]+")
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,32 +73,20 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
         """Return how many words the name has."""
         return max(1, len(tokens(self.name)))
 
-    def words(self) -> Iterator[tuple[int, Iterable[str]]]:
-        """Yield words with the field they stand in; a word may come more than once."""
+    def phrases(self) -> Iterator[tuple[int, str]]:
+        """Yield the texts that it is found by, with the field each stands in."""
         body = self.body
-        yield NAME, words_of(self.name)
-        yield NAME, whole(self.name)
+        yield NAME, self.name
         for text in texts(body.title):
-            yield TITLE, words_of(text)
-            yield TITLE, whole(text)
-            if has_chinese(text):
-                yield TITLE, (INITIALS + initials(text)[:_LONGEST_WORD],)
-        keywords = (
-            self.owner,
-            *self.tags,
-            body.category,
-            *body.groups,
-            *body.properties,
-            *body.titles,
-            *body.values,
-            body.type,
-            body.formula,
-        )
-        for text in keywords:
+            yield TITLE, text
+        for text in (self.owner, body.category, body.type, body.formula):
             if text:
-                yield KEYWORD, words_of(text)
+                yield KEYWORD, text
+        for each in (self.tags, body.groups, body.properties, body.titles, body.values):
+            for text in each:
+                yield KEYWORD, text
         for text in (*texts(body.description), *texts(body.trigger)):
-            yield TEXT, words_of(text)
+            yield TEXT, text
 
 
 def documents_of(plan: Plan) -> Iterator[Document]:
@@ -261,9 +251,18 @@ def texts(text: Text | None) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else tuple(text.values())
 
 
-@lru_cache(maxsize=131_072)
-def words_of(text: str) -> tuple[str, ...]:
-    """Return the words that a text is found by: as written, and without plural or tense.
+def words_in(field: int, text: str) -> Iterable[str]:
+    """Return the words that a text of a field is found by."""
+    if field > TITLE:
+        return words_of(text)
+    found = (*words_of(text), *whole(text))
+    if field == TITLE and has_chinese(text):
+        return (*found, INITIALS + initials(text)[:_LONGEST_WORD])
+    return found
+
+
+def words_of(text: str) -> Iterable[str]:
+    """Return the words of a text: as written, and without plural or tense.
 
     A text of signs alone (an emoji) is one word.
     """
@@ -271,16 +270,20 @@ def words_of(text: str) -> tuple[str, ...]:
     for token in tokens(text, overlapping=True):
         word = token[:_LONGEST_WORD]
         found[word] = None
-        found[normal(word)] = None
+        found[_normal(word)] = None
     if not found and (sign := _sign(text)):
         found[sign[:_LONGEST_WORD]] = None
-    return tuple(found)
+    return found
 
 
 def whole(text: str) -> tuple[str, ...]:
     """Return the word for a whole name or title, under which ``payClick`` and ``pay click`` are one."""
-    joined = "".join(tokens(text)) or _sign(text)
+    folded = fold(text)
+    joined = _SIGNS.sub("", folded) or _sign(text)
     return (WHOLE + joined[:_LONGEST_WHOLE],) if joined else ()
+
+
+_normal = lru_cache(maxsize=65_536)(normal)
 
 
 def _sign(text: str) -> str:

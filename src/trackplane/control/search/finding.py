@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from trackplane.control.search.columns import FACETS, Columns, Mask
 from trackplane.control.search.documents import INITIALS, NAME, TITLE, WHOLE, whole
-from trackplane.control.search.postings import Postings
+from trackplane.control.search.postings import CachedPostings, Ids
 from trackplane.control.search.vocabulary import EXACT, Vocabulary
 from trackplane.control.search_tables import search_words
 from trackplane.errors import InputError
@@ -31,6 +31,7 @@ _FIELD: Final = (1.0, 0.85, 0.5, 0.4)  # name, title, keyword, text
 _FIRST_LETTERS: Final = -1
 _BONUS: Final = {NAME: 0.5, TITLE: 0.35, _FIRST_LETTERS: 0.3}
 _ENOUGH: Final = 0.7  # share of the query's weight that a document has to match
+_LEAST: Final = 0.35  # below that, nothing is better than what little matches
 _FEW: Final = 3  # results below which typos are considered for known words too
 _LOOKED_UP: Final = 400  # words of a query at most
 
@@ -71,14 +72,20 @@ def match(
     *,
     columns: Columns,
     vocabulary: Vocabulary,
-    postings: Postings,
+    postings: CachedPostings,
+    keep: bool,
 ) -> Matches:
-    """Return the documents that match a text; all of them if it has no word."""
+    """Return the documents that match a text; all of them if it has no word.
+
+    ``keep``: the connection is of the state that ``postings`` are of, so that they may remember.
+    """
     typed = text[:_LONGEST]
     terms = _terms(typed, vocabulary, tolerant=False)
     if terms is None:
         return Matches(mask=columns.live, score=np.ones(columns.size, dtype=np.float32))
-    finder = _Finder(connection, typed, columns=columns, vocabulary=vocabulary, postings=postings)
+    finder = _Finder(
+        connection, typed, columns=columns, vocabulary=vocabulary, postings=postings, keep=keep
+    )
     found = finder.find(terms)
     if np.count_nonzero(found.mask) < _FEW:
         again = _terms(typed, vocabulary, tolerant=True)
@@ -114,19 +121,24 @@ def rank(
     mask = base.copy()
     for each in chosen.values():
         mask &= each
+    found = np.flatnonzero(mask)
     facets: dict[str, list[tuple[str, int]]] = {}
     for facet in FACETS:
-        counted = mask
+        counted, numbers = mask, found
         if facet in chosen:
             counted = base.copy()
             for other, each in chosen.items():
                 if other != facet:
                     counted &= each
-        values = columns.count_values(facet, counted)
-        wanted = set(filters.get(facet, ()))
-        rest = [value for value in values[facet_values:] if value[0] in wanted]
-        facets[facet] = [*values[:facet_values], *rest]
-    found = np.flatnonzero(mask)
+            numbers = np.flatnonzero(counted)
+        values = columns.count_values(facet, counted, numbers, most=facet_values)
+        shown = {value for value, _ in values}
+        missing = [value for value in filters.get(facet, ()) if value not in shown]
+        facets[facet] = values + [
+            (value, count)
+            for value in dict.fromkeys(missing)
+            if (count := columns.count_of(facet, value, counted))
+        ]
     total = len(found)
     keys = _keys(columns, matches, sort, order)[found]
     if cursor:
@@ -211,14 +223,16 @@ class _Finder:
         *,
         columns: Columns,
         vocabulary: Vocabulary,
-        postings: Postings,
+        postings: CachedPostings,
+        keep: bool,
     ) -> None:
         self._connection = connection
+        self._keep = keep
         self._text = text
         self._columns = columns
         self._vocabulary = vocabulary
         self._postings = postings
-        self._ids: dict[int, npt.NDArray[np.int32]] = {}
+        self._ids: dict[int, Ids] = {}
 
     def find(self, terms: Sequence[Term]) -> Matches:
         """Return the documents that have enough of the terms."""
@@ -254,7 +268,7 @@ class _Finder:
         best_coverage = float(coverage.max(initial=0))
         enough = min(_ENOUGH, best_coverage * 0.999)
         score = score / np.float32(everything) * coverage
-        mask = (coverage >= enough) & (coverage > 0) & columns.live
+        mask = (coverage >= max(enough, _LEAST)) & columns.live
         for id, field in whole_words:
             ids = self._ids[id]
             score[ids] += np.float32(_BONUS.get(field, 0))
@@ -282,7 +296,7 @@ class _Finder:
 
     def _fetch(self, numbers: Sequence[int]) -> None:
         missing = [number for number in dict.fromkeys(numbers) if number not in self._ids]
-        found = self._postings.find(self._connection, missing)
+        found = self._postings.find(self._connection, missing, keep=self._keep)
         size = self._columns.size
         for number, ids in zip(missing, found, strict=True):
             self._ids[number] = ids[ids < size] if len(ids) and ids.max() >= size else ids

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -25,6 +26,7 @@ from trackplane.control.search.documents import (
     paths_of,
     property_document,
     property_variant,
+    words_in,
 )
 from trackplane.control.search.postings import postings_of
 from trackplane.control.search_tables import (
@@ -37,6 +39,7 @@ from trackplane.plan.model import EventSpec, Plan, Property
 
 _BATCH: Final = 2_000  # documents at once
 _NAMED: Final = 500  # values in one condition
+_PHRASES: Final = 200_000  # texts whose words are kept in memory
 Key = tuple[str, str, str, str]  # app, kind, name, variant
 T = TypeVar("T")
 
@@ -66,6 +69,7 @@ class IndexWriter:
         self._next_document = int(row.next_document)
         self._next_word = int(row.next_word)
         self._words: dict[tuple[int, str], int] = {}
+        self._phrases: dict[tuple[int, str], tuple[int, ...]] = {}
         self._counts: Counter[int] = Counter()
         self._fresh: dict[int, tuple[int, str]] = {}  # words not stored yet
 
@@ -110,8 +114,7 @@ class IndexWriter:
         stored = search_words.c
         counts = [
             {"of": id, "more": more, "changed": self.version}
-            for id, more in self._counts.items()
-            if more
+            for id, more in self._counts.items()  # none more: one document for another
         ]
         if counts:
             self._connection.execute(
@@ -169,13 +172,24 @@ class IndexWriter:
 
     def _numbered(self, documents: Sequence[Document]) -> list[list[int]]:
         """Return the numbers of each document's words, in order; unknown words get one."""
-        spelt = [
-            {(field, word) for field, words in document.words() for word in words}
-            for document in documents
-        ]
+        numbers = self._phrases
+        texts = [tuple(document.phrases()) for document in documents]
+        fresh = {
+            phrase: [(phrase[0], word) for word in words_in(*phrase)]
+            for phrase in dict.fromkeys(chain.from_iterable(texts))
+            if phrase not in numbers
+        }
         known = self._words
-        self._look_up({each for words in spelt for each in words if each not in known})
-        return [sorted(known[each] for each in words) for words in spelt]
+        self._look_up({each for words in fresh.values() for each in words if each not in known})
+        for phrase, words in fresh.items():
+            numbers[phrase] = tuple([known[each] for each in words])
+        found = [
+            sorted(set(chain.from_iterable([numbers[phrase] for phrase in phrases])))
+            for phrases in texts
+        ]
+        if len(numbers) > _PHRASES:
+            numbers.clear()
+        return found
 
     def _look_up(self, wanted: Collection[tuple[int, str]]) -> None:
         stored = search_words.c
@@ -250,16 +264,17 @@ def index_plan(
     writer = IndexWriter(connection)
     writer.remove([(plan.app, "event", event, "") for event in removed])
     writer.put(event_document(plan.events[event]) for event in changed)
+    shapes = _Shapes()
     deltas: Counter[Key] = Counter()
-    shapes: dict[Key, tuple[str, Property]] = {}
     for event in (*changed, *removed):
         if event in before:
-            deltas.subtract(_properties(before[event], shapes))
+            deltas.subtract(shapes.of(before[event]))
     for event in changed:
-        deltas.update(_properties(plan.events[event], shapes))
+        deltas.update(shapes.of(plan.events[event]))
     moved = {key: delta for key, delta in deltas.items() if delta}
     made = {
-        key: property_document(plan.app, *shapes[key], events=delta) for key, delta in moved.items()
+        key: property_document(plan.app, key[2], shapes.found[key], events=delta)
+        for key, delta in moved.items()
     }
     writer.count_events(moved, made)
     others = {_key(document): document for document in documents_of(plan)}
@@ -324,13 +339,24 @@ def clear(connection: sa.Connection) -> None:
     upsert(connection, search_state, [start | {"next_document": 1, "next_word": 1}])
 
 
-def _properties(spec: EventSpec, shapes: dict[Key, tuple[str, Property]]) -> set[Key]:
-    found: set[Key] = set()
-    for path, shape in paths_of(spec.properties):
-        key = (spec.app, "property", path, property_variant(shape))
-        shapes.setdefault(key, (path, shape))
-        found.add(key)
-    return found
+class _Shapes:
+    """Definitions of properties, told apart once for each object: groups share theirs."""
+
+    def __init__(self) -> None:
+        self.found: dict[Key, Property] = {}
+        self._variants: dict[int, tuple[Property, str]] = {}
+
+    def of(self, spec: EventSpec) -> set[Key]:
+        """Return an event's properties as keys of documents."""
+        keys: set[Key] = set()
+        for path, shape in paths_of(spec.properties):
+            known = self._variants.get(id(shape))
+            if known is None:  # the shape is kept, so that its id stays its own
+                known = self._variants[id(shape)] = (shape, property_variant(shape))
+            key = (spec.app, "property", path, known[1])
+            self.found.setdefault(key, shape)
+            keys.add(key)
+        return keys
 
 
 def _others(connection: sa.Connection, app: str) -> set[Key]:

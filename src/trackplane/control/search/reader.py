@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from trackplane.control.database import Database
 from trackplane.control.search import columns, finding
 from trackplane.control.search.columns import Columns
 from trackplane.control.search.finding import Matches, Ranked, Sort
-from trackplane.control.search.postings import postings_of
+from trackplane.control.search.postings import CachedPostings
 from trackplane.control.search.vocabulary import Vocabulary
-from trackplane.control.search_tables import search_documents, search_state
+from trackplane.control.search_tables import search_documents, search_state, search_words
 
 _FACET_VALUES = 50
 
@@ -25,6 +26,7 @@ class _Held(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     columns: Columns
     vocabulary: Vocabulary
+    postings: CachedPostings
     order: npt.NDArray[np.int64] | None = None  # each document's place by name
 
 
@@ -53,13 +55,14 @@ class SearchReader:
         Raises:
             CursorError: the cursor is not one that was given out.
         """
-        held = self._current(connection, ordered=wanted.sort == "name")
+        held, exact = self._current(connection, ordered=wanted.sort == "name")
         matches = finding.match(
             connection,
             wanted.text,
             columns=held.columns,
             vocabulary=held.vocabulary,
-            postings=postings_of(connection),
+            postings=held.postings,
+            keep=exact,
         )
         visible = None if wanted.apps is None else held.columns.having("app", wanted.apps)
         ranked = finding.rank(
@@ -75,29 +78,42 @@ class SearchReader:
         )
         return ranked, matches
 
-    def _current(self, connection: sa.Connection, *, ordered: bool) -> _Held:
-        """Return what is held, as of the connection's state."""
+    def warm(self, database: Database) -> None:
+        """Read what searches need, so that the first one does not wait for it."""
+        with database.read() as connection:
+            self._current(connection, ordered=False)
+
+    def _current(self, connection: sa.Connection, *, ordered: bool) -> tuple[_Held, bool]:
+        """Return what is held, as of the connection's state or later, and whether as of just that."""
         state = connection.execute(sa.select(search_state)).one()
         with self._lock:
             held = self._held
-            if held is None or held.build != state.build or held.version > state.version:
+            if held is None or held.build < state.build:
                 held = _Held(
                     build=state.build,
                     version=state.version,
                     columns=columns.load(connection),
                     vocabulary=Vocabulary.load(connection),
+                    postings=CachedPostings(),
                 )
-            elif held.version < state.version:
+            elif held.build == state.build and held.version < state.version:
                 held = _Held(
                     build=state.build,
                     version=state.version,
                     columns=columns.advanced(connection, held.columns, held.version),
                     vocabulary=held.vocabulary.advanced(connection, held.version),
+                    postings=held.postings.without(_changed_words(connection, held.version)),
                 )
             if ordered and held.order is None:
                 held = msgspec.structs.replace(held, order=_order(connection, held.columns.size))
             self._held = held
-            return held
+            return held, (held.build, held.version) == (state.build, state.version)
+
+
+def _changed_words(connection: sa.Connection, version: int) -> list[int]:
+    table = search_words.c
+    rows = connection.execute(sa.select(table.id).where(table.changed > version))
+    return [row.id for row in rows]
 
 
 def _order(connection: sa.Connection, size: int) -> npt.NDArray[np.int64]:

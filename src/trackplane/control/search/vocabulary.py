@@ -30,6 +30,7 @@ _SOUND: Final = 0.55
 _TRANSLATED: Final = 0.6
 _SPLIT: Final = 0.8
 _PREFIXED: Final = 24  # words that one beginning stands for: the most frequent
+_PREFIXED_SHORT: Final = {1: 6, 2: 12}
 _TYPOS: Final = 8
 _FEW: Final = 12
 _SHORTEST_TYPO: Final = 4
@@ -178,8 +179,9 @@ class Vocabulary:
         start = bisect.bisect_left(self._sorted, word)
         end = bisect.bisect_left(self._sorted, word + "\U0010ffff")
         words = self._sorted[start:end]
-        if len(words) > _PREFIXED:
-            words = sorted(words, key=self.frequency, reverse=True)[:_PREFIXED]
+        most = _PREFIXED_SHORT.get(len(word), _PREFIXED)
+        if len(words) > most:
+            words = sorted(words, key=self.frequency, reverse=True)[:most]
         return words
 
     def _typos(self, word: str) -> Iterator[tuple[str, float]]:
