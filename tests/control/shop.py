@@ -15,7 +15,7 @@ from trackplane.control.operations import Call
 from trackplane.control.plans import put_plan
 from trackplane.control.platform import Platform
 from trackplane.control.server import ControlPlane
-from trackplane.control.settings import ControlSettings
+from trackplane.control.settings import ControlSettings, MetadataSettings
 from trackplane.lake.census import Key
 from trackplane.lake.duckdb import Workspace
 
@@ -34,8 +34,14 @@ class Shop:
     """A control plane over traffic, both on one clock."""
 
     def __init__(
-        self, folder: Path, *, validation: str = "enforce", allow_list: str = "warn"
+        self,
+        folder: Path,
+        *,
+        validation: str = "enforce",
+        allow_list: str = "warn",
+        metadata: MetadataSettings | None = None,
     ) -> None:
+        self._metadata = metadata or MetadataSettings()
         self.traffic = Traffic(folder)
         self.folder = folder / "control"
         self.plane = self.open()
@@ -49,7 +55,7 @@ class Shop:
 
     def open(self) -> ControlPlane:
         """Open the control plane's folder, as a start of the process does."""
-        settings = ControlSettings(port=0, grpc_port=0)
+        settings = ControlSettings(port=0, grpc_port=0, metadata=self._metadata)
         self.plane = ControlPlane(
             settings, self.folder, data=self.traffic.data, clock=self.traffic.clock
         )

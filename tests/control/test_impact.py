@@ -67,7 +67,7 @@ def stored(shop: Shop) -> list[tuple[str, str, str, dict[str, Any]]]:
             for name, platform, version, what in workspace.rows(
                 f"SELECT event, how_platform, how_app_version, what FROM '{folder / file.path}'"
             ):
-                merged = {"event": name, "what": msgspec.json.decode(what)}
+                merged = {"event": name, "what": msgspec.json.decode(what or "{}")}
                 merged["how"] = {"platform": platform, "app_version": version}
                 found.append((name, platform, version, merged))
         for file in shop.traffic.manifest.files("dirty"):
@@ -86,6 +86,8 @@ def recount(shop: Shop, before: str, after: str) -> Counter[tuple[str, str, str,
         sides.append({name: compile_validator(spec) for name, spec in specs.items()})
     counts: Counter[tuple[str, str, str, bool]] = Counter()
     for name, platform, version, merged in stored(shop):
+        if any(name not in side for side in sides):
+            continue
         old, new = (
             any(found.severity == "error" for found in side[name](merged)) for side in sides
         )

@@ -52,7 +52,7 @@ def test_observations_equal_a_count_over_the_lake(shop: Shop) -> None:
 def test_observations_stay_exact_through_kills_restarts_and_compaction(shop: Shop) -> None:
     """The tender is stopped in the middle, its transaction undone, the process restarted, for days."""
     random_ = random.Random(7)
-    for round_ in range(12):
+    for round_ in range(8):
         for _ in range(random_.randint(1, 4)):
             shop.send(*some(random_, random_.randint(1, 40)))
             shop.traffic.store()

@@ -131,7 +131,7 @@ def _dirty(workspace: Workspace, path: Path) -> Counts:
         for app, event, env, stage, server, header, data in rows:
             platform, version = sender(header or b"", data or b"")
             ruled = stage == "rule"
-            count = Count(dirty=not ruled, failed=ruled, first_at=server, last_at=server)
+            count = Count(dirty=int(not ruled), failed=int(ruled), first_at=server, last_at=server)
             names = (app, event, env, platform, version)
             _count(counts, _key(names, server // _DAY_MS), count)
     return counts
