@@ -212,3 +212,13 @@ def test_many_changes_leave_no_holes_behind() -> None:
         catalogue.change("a", {name: EventSpec(app="a", event=name, description=str(number))})
     assert len(catalogue.events) < 2_100
     assert len(catalogue) == len({one.event for one in catalogue.of_app("a")}) <= 7 * len(WORDS)
+
+
+def test_a_duplicate_says_how_much_arrives_and_that_it_is_deprecated() -> None:
+    plan = load_plan(
+        "format: 1\napp: shop\nevents:\n  pay_ok: {deprecated: {replaced_by: order_pay}}\n  order_pay: {}\n"
+    )
+    catalogue = Catalogue.of([plan], {("shop", "pay_ok"): 1_200})
+    (found,) = propose(catalogue, read_design("pay_success"), app="shop").duplicates
+    assert [reason.code for reason in found.reasons] == ["name_like", "receives", "deprecated"]
+    assert found.reasons[1].text["en"] == "1,200 events a day arrive under that name"

@@ -29,7 +29,7 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
     readable: bool = True
 
 
-def read_design(name: str, text: str) -> Design:
+def read_design(name: str, text: str = "") -> Design:
     """Read an event's part of a plan, leniently; what cannot be read is left out.
 
     ``text`` may stand under the event's name or be its content alone. Where the last lines are
@@ -61,7 +61,9 @@ def _tree(text: str) -> tuple[dict[str, Any], bool]:
     lines = text.splitlines()
     for dropped in range(min(_MOST_TRIES, len(lines) + 1)):
         try:
-            found: object = yaml_rs.loads("\n".join(lines[: len(lines) - dropped]))
+            found: object = yaml_rs.loads(
+                "\n".join(lines[: len(lines) - dropped]), parse_datetime=False
+            )
         except (ValueError, RecursionError, OverflowError):
             continue
         if isinstance(found, dict):

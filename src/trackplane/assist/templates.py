@@ -68,11 +68,13 @@ class TemplateError(InputError):
 def templates() -> dict[str, Template]:
     """Return the shipped templates by name."""
     folder = resources("trackplane.assist").joinpath("domains")
-    index: Any = yaml_rs.loads(folder.joinpath("index.yaml").read_text(encoding="utf-8"))
+    index: Any = yaml_rs.loads(
+        folder.joinpath("index.yaml").read_text(encoding="utf-8"), parse_datetime=False
+    )
     found = {}
     for name in _NAMES:
         text = folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-        tree: Any = yaml_rs.loads(text)
+        tree: Any = yaml_rs.loads(text, parse_datetime=False)
         found[name] = Template(
             name=name,
             title=index[name]["title"],
@@ -159,7 +161,7 @@ def _alike(files: Mapping[str, str], section: str, name: str, part: Any) -> bool
     held = part_of(files, section, name)
     if held is None:
         return False
-    tree: Any = yaml_rs.loads(held.text)
+    tree: Any = yaml_rs.loads(held.text, parse_datetime=False)
     return bool(tree == {name: part})
 
 
