@@ -12,7 +12,7 @@ from trackplane.control import objects, plan_wire, tables, wire
 from trackplane.control.apps import find_app
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
-from trackplane.control.plan_publishing import files_of, held_workspace, revision_row
+from trackplane.control.plan_publishing import held_workspace, revision_row
 from trackplane.control.plan_tables import plan_changes
 from trackplane.control.problems import NotFoundError
 from trackplane.errors import did_you_mean
@@ -151,7 +151,11 @@ def get_part(call: Call, app: wire.Word, query: plan_wire.PlanPartQuery) -> plan
     with call.platform.database.read() as connection:
         row = find_app(connection, call, app)
         revision = query.revision or row.revision
-        files = files_of(connection, app, revision)
+        held = held_workspace(connection, call.platform, app, revision)
+    files = held.files if held is not None else {}
+    home = held.place(query.section, query.name) if held is not None else None
+    if home is not None:
+        files = {home.file: files[home.file]}
     place = part_of(files, query.section, query.name)
     if place is None:
         raise NotFoundError(
