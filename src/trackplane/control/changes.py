@@ -279,6 +279,7 @@ def create_change(call: Call, body: wire.ChangeCreate) -> wire.ChangeRequest:
         row = change.connection.execute(sa.select(table).where(table.c.id == id)).one()
         record(change, row, "created", title=body.title)
         row, _ = save_branch(change, row, branch, base=base, note="")
+    call.platform.workspaces.branch((row.id, row.version), lambda: branch)
     return shown(call, row.id)
 
 

@@ -1,0 +1,83 @@
+"""Change requests at size: one event in a large plan, and a change of thousands of events."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .conftest import Running
+from .review import Review, Station
+
+pytestmark = pytest.mark.integration
+
+EVENT = """\
+  event_{n}:
+    title: Event {n}
+    owner: team:web
+    grade: P2
+    what: {{sku: {{type: string, required: true}}, total: {{type: number, min: 0}}}}
+"""
+
+
+# As many as the issue asks for under `make` at full scale; a tenth of it in every run.
+EVENTS = 1_000 * int(os.environ.get("TRACKPLANE_TEST_SCALE", "1"))
+
+
+def plan(events: int) -> str:
+    """Return a plan of so many events."""
+    return "format: 1\napp: shop\nevents:\n" + "".join(EVENT.format(n=n) for n in range(events))
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """Return a control plane with people."""
+    control = Running(tmp_path_factory.mktemp("size") / "control")
+    try:
+        yield Station(control)
+    finally:
+        control.stop()
+
+
+def test_a_merge_of_one_event_among_two_thousand_takes_well_under_a_second(
+    station: Station,
+) -> None:
+    """What is measured is the request that puts it in force, its transaction included."""
+    review = Review(station, "large", plan(2_000))
+    edit = ("Event 1000\n", "The thousandth\n")
+    made = review.propose(edit, author="ann")
+    review.act("dan", made["id"], "approve")
+    review.assess(made["id"])
+    began = time.monotonic()
+    merged = review.act("fay", made["id"], "merge")
+    took = time.monotonic() - began
+    assert merged["changed"] == ["event_1000"]
+    assert took < 1.0, took
+    print(f"merge of one event among 2,000: {took * 1000:.0f} ms")
+
+
+def test_a_change_of_every_event_is_saved_paged_approved_and_merged(
+    station: Station,
+) -> None:
+    """Every step answers, lists come in pages, and one call approves all that a person may."""
+    review = Review(station, "huge", plan(EVENTS))
+    text = review.plan().replace("title: Event", "title: The event")
+    body = {"app": "huge", "title": "All of them", "files": {"plan.yaml": text}}
+    made: dict[str, Any] = review.ann.post("/changes", json=body, timeout=120).json()
+    assert made["counts"]["changed"] == EVENTS
+    review.act("ann", made["id"], "submit")
+    page = review.get(made["id"], below="/approvals", limit=100, waiting=True)
+    assert (len(page["items"]), page["items"][0]["name"]) == (100, "event_0")
+    rest = review.get(made["id"], below="/approvals", limit=100, cursor=page["next"])
+    assert not {row["name"] for row in rest["items"]} & {row["name"] for row in page["items"]}
+    diff = review.get(made["id"], below="/diff", limit=50, text="event_77")
+    assert [part["name"] for part in diff["items"]][:2] == ["event_77", "event_770"]
+    found = review.act("dan", made["id"], "approve")
+    assert (len(found["approved"]), found["state"]) == (EVENTS, "approved")
+    review.assess(made["id"])
+    merged = review.act("fay", made["id"], "merge")
+    assert len(merged["changed"]) == EVENTS
+    assert f"The event {EVENTS - 1}" in review.plan()
