@@ -52,6 +52,20 @@ export const partQuery = (id: number, section: Resolution["section"], name: stri
     queryFn: ({ signal }) => data(api.GET("/api/v1/changes/{id}/part", { params: { path: { id }, query: { section, name } }, signal })),
   });
 
+/** A part as it is in force; null: there is none. */
+export const partInForceQuery = (app: string, section: Resolution["section"], name: string) =>
+  queryOptions({
+    queryKey: ["plan-part", app, section, name],
+    queryFn: ({ signal }) =>
+      data(api.GET("/api/v1/apps/{app}/plan/part", { params: { path: { app }, query: { section, name } }, signal }))
+        .then((part) => part.text)
+        .catch((error: unknown) => {
+          if (error instanceof ApiError && error.status === 404) return null;
+          throw error;
+        }),
+    gcTime: 0,
+  });
+
 export const commentsQuery = (id: number) =>
   queryOptions({
     queryKey: [...changeKey(id), "comments"],
@@ -117,7 +131,7 @@ export const editComment = (id: number, n: number, body: { text?: string; resolv
 export const readComments = (id: number, n: number): Promise<unknown> => data(api.POST("/api/v1/changes/{id}/read", { params: { path: { id } }, body: { n } }));
 export const approveItems = (change: Change, events: string[], note = ""): Promise<Approved> => data(api.POST("/api/v1/changes/{id}/approve", { params: path(change), body: { version: change.version, events, note } }));
 export const approveAll = (changes: readonly Change[], note: string): Promise<{ items: Approved[] }> => data(api.POST("/api/v1/changes/approve", { body: { changes: changes.map((change) => change.id), note } }));
-export const rebase = (change: Change, resolutions: Resolution[] = []): Promise<Change> => data(api.POST("/api/v1/changes/{id}/rebase", { params: path(change), body: { resolutions } }));
+export const rebase = (change: Change, body: { take?: "mine" | "theirs"; resolutions?: Resolution[] } = {}): Promise<Change> => data(api.POST("/api/v1/changes/{id}/rebase", { params: path(change), body }));
 
 /** Do what moves a change request on. */
 export function act(change: Change, action: Exclude<ChangeAction, "edit" | "comment">, words: string): Promise<unknown> {

@@ -59,6 +59,8 @@ export function EventsTab({ change, threads, focus }: { change: Change; threads:
   if (diff.isPending) return <Loading rows={8} />;
   if (diff.isError) return <ErrorState error={diff.error} retry={() => void diff.refetch()} />;
   const items = diff.data.items;
+  // What is only affected has the same text as before.
+  const texts = items.filter((part) => part.section !== "use" && part.kind !== "affected");
   const aside = (event: string, property?: string) => {
     if (property === "") return null; // the row that says the same as the head
     const here = threadsAt(threads, event, property);
@@ -143,7 +145,7 @@ export function EventsTab({ change, threads, focus }: { change: Change; threads:
             <Empty title={t("change.events.none_found")} />
           </Panel>
         ) : layout === "text" ? (
-          items.filter((part) => part.section !== "use").map((part) => <PartText key={`${part.section} ${part.name}`} change={change} part={part} first={items.length <= 3} />)
+          texts.map((part) => <PartText key={`${part.section} ${part.name}`} change={change} part={part} first={texts.length <= 5} />)
         ) : (
           <PlanDiff changes={items} layout={layout} aside={aside} below={below} open={items.length <= 12} />
         )}

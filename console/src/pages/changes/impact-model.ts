@@ -37,7 +37,7 @@ export function platformsOf(segments: readonly Segment[], measure: Measure): str
   return [...sums].filter(([, sum]) => sum > 0).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([platform]) => platform);
 }
 
-/** One stacked bar for each app version, the newest first; at most `most`, the rest in one. */
+/** One stacked bar for each app version, the newest first, those where nothing happens too; at most `most`, the rest in one. */
 export function barsOf(segments: readonly Segment[], measure: Measure, most = 12): Bar[] {
   const platforms = platformsOf(segments, measure);
   const byVersion = new Map<string, Bar>();
@@ -45,7 +45,8 @@ export function barsOf(segments: readonly Segment[], measure: Measure, most = 12
     const bar = byVersion.get(segment.version) ?? { label: segment.version, total: 0, population: 0, parts: platforms.map((platform) => ({ platform, count: 0 })) };
     byVersion.set(segment.version, add(bar, segment.platform, counted(segment, measure), segment.population));
   }
-  const bars = [...byVersion.values()].filter((bar) => bar.total > 0).sort((a, b) => compareVersions(b.label ?? "", a.label ?? ""));
+  const bars = [...byVersion.values()].sort((a, b) => compareVersions(b.label ?? "", a.label ?? ""));
+  if (bars.every((bar) => bar.total === 0)) return [];
   if (bars.length <= most) return bars;
   const rest = bars.slice(most - 1).reduce<Bar>((sum, bar) => bar.parts.reduce((inner, part) => add(inner, part.platform, part.count, 0), { ...sum, population: sum.population + bar.population }), { label: null, total: 0, population: 0, parts: platforms.map((platform) => ({ platform, count: 0 })) });
   return [...bars.slice(0, most - 1), rest];

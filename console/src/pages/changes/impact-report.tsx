@@ -111,7 +111,7 @@ function Failures({ replay }: { replay: Replayed }) {
                 <tr key={one.label ?? "rest"}>
                   <th scope="row">{versionName(one, t("impact.no_version"), t("impact.other_versions"))}</th>
                   <td>
-                    <div className="tp-bars-bar" style={{ width: `${Math.max(1, (one.total / widest) * 100)}%` }}>
+                    <div className="tp-bars-bar" style={{ width: one.total > 0 ? `${Math.max(1, (one.total / widest) * 100)}%` : 0 }}>
                       {one.parts.map((part) => part.count > 0 && <span key={part.platform} title={`${part.platform || t("impact.no_platform")}: ${count(part.count, locale)}`} style={{ flexGrow: part.count, background: bar(tone(part.platform)) }} />)}
                     </div>
                   </td>

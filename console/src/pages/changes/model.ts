@@ -96,16 +96,43 @@ export function daysUntil(iso: string, now: number): number {
 const isSection = (section: string): section is Resolution["section"] => ["events", "groups", "metrics", "types"].includes(section);
 
 export type Choice = { take: "mine" | "theirs" } | { take: "edit"; text: string };
-export const conflictKey = (conflict: Pick<PartConflict, "section" | "name">): string => `${conflict.section}/${conflict.name}`;
 
-/** What is sent to settle conflicts; those that nobody decided are left out. */
-export function resolutionsOf(conflicts: readonly PartConflict[], choices: ReadonlyMap<string, Choice>): Resolution[] {
-  return conflicts.flatMap((conflict) => {
-    const choice = choices.get(conflictKey(conflict));
-    if (!choice) return [];
-    const text = choice.take === "edit" ? choice.text : choice.take === "mine" ? conflict.yours : conflict.theirs;
-    return isSection(conflict.section) ? [{ section: conflict.section, name: conflict.name, text }] : [];
+/** A part of the plan that both sides changed, with the keys in it that they changed otherwise. */
+export interface Contested {
+  section: string;
+  name: string;
+  keys: PartConflict[];
+}
+
+export const conflictKey = (part: Pick<Contested, "section" | "name">): string => `${part.section}/${part.name}`;
+
+/** Conflicts by the part they are in: a part is decided as one. */
+export function contestedParts(conflicts: readonly PartConflict[]): Contested[] {
+  const parts = new Map<string, Contested>();
+  for (const conflict of conflicts) {
+    const part = parts.get(conflictKey(conflict)) ?? { section: conflict.section, name: conflict.name, keys: [] };
+    part.keys.push(conflict);
+    parts.set(conflictKey(conflict), part);
+  }
+  return [...parts.values()];
+}
+
+/**
+ * What is sent to settle conflicts, once every part is decided.
+ *
+ * `take` settles key by key, so all else that both sides did stays. Where the sides are mixed, those
+ * that keep mine are sent as whole texts over theirs.
+ */
+export function settlementOf(parts: readonly Contested[], choices: ReadonlyMap<string, Choice>, mine: (part: Contested) => string | null): { take: "mine" | "theirs"; resolutions: Resolution[] } {
+  const chosen = parts.map((part) => choices.get(conflictKey(part))?.take);
+  const take = chosen.includes("theirs") ? "theirs" : "mine";
+  const resolutions = parts.flatMap((part) => {
+    const choice = choices.get(conflictKey(part));
+    if (!isSection(part.section) || !choice) return [];
+    if (choice.take === "edit") return [{ section: part.section, name: part.name, text: choice.text }];
+    return choice.take === take ? [] : [{ section: part.section, name: part.name, text: mine(part) }];
   });
+  return { take, resolutions };
 }
 
 export type Counts = Required<Change["counts"]>;

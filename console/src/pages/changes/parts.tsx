@@ -10,7 +10,7 @@ export function ChangeStateBadge({ state }: { state: ChangeState }) {
   const { t } = useText();
   const tone = STATE_TONES[state];
   return (
-    <Badge variant="light" color={tone} miw="max-content" styles={{ root: { background: `light-dark(var(--mantine-color-${tone}-1), color-mix(in srgb, var(--mantine-color-${tone}-9) 45%, transparent))`, color: `light-dark(var(--mantine-color-${tone}-9), var(--mantine-color-${tone}-1))` } }}>
+    <Badge variant="light" color={tone} miw="max-content" styles={{ root: { background: `light-dark(var(--mantine-color-${tone}-1), color-mix(in srgb, var(--mantine-color-${tone}-9) 45%, transparent))`, color: `light-dark(color-mix(in srgb, var(--mantine-color-${tone}-9) 75%, black), var(--mantine-color-${tone}-1))` } }}>
       {t(`change.state.${state}`)}
     </Badge>
   );
