@@ -169,12 +169,14 @@ def test_a_wrong_plan_lists_every_finding_with_its_place(shop: Any) -> None:
 
 
 def test_planned_events_are_found_by_word(shop: Any) -> None:
-    """By name, title, owner; the detail is the expanded specification."""
+    """By name, title, owner, as search does; the detail is the expanded specification."""
     found = shop.client.get("/apps/shop/events?query=PAID%20team").json()["items"]
     assert [(e["event"], e["grade"], e["title"]) for e in found] == [
         ("order_pay", "P0", "Order paid")
     ]
     assert shop.client.get("/apps/shop/events?query=100%25").json()["items"] == []
+    listed = shop.client.get("/apps/shop/events").json()["items"]
+    assert [e["event"] for e in listed] == ["order_pay", "page_view"]
     detail = shop.client.get("/apps/shop/events/order_pay").json()
     assert detail["spec"]["properties"]["what"]["total"]["required"] is True
 

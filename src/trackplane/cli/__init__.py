@@ -35,6 +35,7 @@ from trackplane.cli import (
     platform,
     query,
     rule,
+    search,
     source,
     token,
 )
@@ -73,6 +74,7 @@ app.add_typer(event.app, name="event")
 app.add_typer(metric.app, name="metric")
 app.add_typer(query.app, name="query")
 app.add_typer(client.app, name="client")
+search.register(app)
 people.register(app)
 live.register(rule.app)
 app.add_typer(rule.app, name="rule")

@@ -297,11 +297,9 @@ def _index(
 
 
 def _event_row(spec: EventSpec, hash: str) -> dict[str, Any]:
-    words = [spec.event, _plain(spec.title), _plain(spec.description), spec.owner or "", *spec.tags]
     return {
         "app": spec.app,
         "event": spec.event,
-        "search": " ".join(words).casefold(),
         "title": _plain(spec.title),
         "grade": spec.grade,
         "owner": spec.owner or "",

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 import sqlalchemy as sa
 
-from trackplane.control import objects, tables, wire
+from trackplane.control import objects, search, tables, wire
 from trackplane.control.apps import find_app, require_direct
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
@@ -133,15 +133,26 @@ def _apply(
 
 @operations.add("GET", "/apps/{app}/events")
 def list_events(call: Call, app: wire.Word, query: wire.EventQuery) -> wire.Events:
-    """Find planned events by name, title, description, owner or tag."""
+    """List an app's planned events by name, or those that a text finds, the best first."""
     table = tables.events
     select = sa.select(table).where(table.c.app == app)
-    for word in query.query.casefold().split():
-        select = select.where(table.c.search.contains(word, autoescape=True))
     with call.platform.database.read() as connection:
         find_app(connection, call, app)
-        items, cursor = page(connection, select, table.c.event, query, _summary)
-    return wire.Events(items=items, next=cursor)
+        if not query.query:
+            items, cursor = page(connection, select, table.c.event, query, _summary)
+            return wire.Events(items=items, next=cursor)
+        wanted = search.Wanted(
+            text=query.query,
+            apps=[app],
+            filters={"kind": ["event"]},
+            cursor=query.cursor,
+            limit=query.limit,
+        )
+        ranked, _ = call.platform.search.search(connection, wanted)
+        names = search.names_of(connection, ranked.ids)
+        rows = connection.execute(select.where(table.c.event.in_(names)))
+        found = {row.event: _summary(row) for row in rows}
+    return wire.Events(items=[found[name] for name in names if name in found], next=ranked.next)
 
 
 def _summary(row: sa.Row[tuple[object, ...]]) -> wire.EventSummary:

@@ -65,13 +65,12 @@ revisions: Final = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
 )
 
-# The events of the revision in force, for search and paging.
+# The events of the revision in force, for paging.
 events: Final = sa.Table(
     "events",
     metadata,
     sa.Column("app", sa.ForeignKey("apps.app"), primary_key=True),
     sa.Column("event", sa.String(200), primary_key=True),
-    sa.Column("search", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("grade", sa.String(2), nullable=False),
     sa.Column("owner", sa.String(200), nullable=False),

@@ -278,7 +278,7 @@ class Revisions(Wire):
 
 
 class EventQuery(Paging):
-    """Search in names, titles, owners and tags."""
+    """All, or those that a text finds (as ``/search`` does)."""
 
     query: Word = ""
 

@@ -7,7 +7,7 @@ and what ranks and counts are in memory (``vocabulary``, ``columns``).
 
 from trackplane.control.search.index import Use, forget_app, index_plan, set_use
 from trackplane.control.search.postings import postings_of
-from trackplane.control.search.reader import SearchReader, Wanted
+from trackplane.control.search.reader import SearchReader, Wanted, names_of
 
 __all__ = [
     "SearchReader",
@@ -15,6 +15,7 @@ __all__ = [
     "Wanted",
     "forget_app",
     "index_plan",
+    "names_of",
     "postings_of",
     "set_use",
 ]

@@ -110,6 +110,14 @@ class SearchReader:
             return held, (held.build, held.version) == (state.build, state.version)
 
 
+def names_of(connection: sa.Connection, ids: Sequence[int]) -> list[str]:
+    """Return the names of documents, in their order; those that are gone are left out."""
+    table = search_documents.c
+    rows = connection.execute(sa.select(table.id, table.name).where(table.id.in_(ids)))
+    names = {row.id: row.name for row in rows}
+    return [names[id] for id in ids if id in names]
+
+
 def _changed_words(connection: sa.Connection, version: int) -> list[int]:
     table = search_words.c
     rows = connection.execute(sa.select(table.id).where(table.changed > version))

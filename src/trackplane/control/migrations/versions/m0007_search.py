@@ -24,6 +24,8 @@ _GIN = (
 
 def upgrade() -> None:
     """Apply."""
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.drop_column("search")
     op.create_table(
         "search_documents",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -97,3 +99,5 @@ def downgrade() -> None:
     op.drop_table("search_gone")
     op.drop_table("search_words")
     op.drop_table("search_documents")
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("search", sa.Text(), nullable=False, server_default=""))
