@@ -122,7 +122,8 @@ class Shop:
 _SQL = {
     "events": "SELECT app, event, env, ifnull(how_platform, ''), ifnull(how_app_version, ''),"
     " date_diff('day', DATE '1970-01-01', server::DATE), count(*),"
-    " count(CASE WHEN len(violations) > 0 THEN 1 END), 0, epoch_ms(min(server)), epoch_ms(max(server))"
+    " count(CASE WHEN list_has_any(list_transform(violations, lambda v: v.code),"
+    " ['type', 'missing']) THEN 1 END), 0, epoch_ms(min(server)), epoch_ms(max(server))"
     " FROM '{path}' GROUP BY ALL",
     "dirty": "SELECT app, event, env,"
     " ifnull(ifnull(decode(data)->>'$.how.platform', decode(header)->>'$.how.platform'), ''),"

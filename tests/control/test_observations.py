@@ -164,6 +164,22 @@ def test_unplanned_events_are_listed_with_who_sends_them(shop: Shop) -> None:
     assert (page.total, page.next) == (2, None)
 
 
+def test_mere_warnings_are_no_violations(tmp_path: Path) -> None:
+    """A property that nobody planned does not make an event invalid, a wrong type does."""
+    shop = Shop(tmp_path, validation="warn")
+    shop.send(
+        event("order_pay", "1", what={"total": 1, "more": 2}),
+        event("order_pay", "2", what={"total": "x", "more": 2}),
+    )
+    shop.traffic.store()
+    until_counted(shop.step)
+    assert shop.counts() == shop.recount()
+    with shop.platform.database.read() as connection:
+        found = observations.usage(connection, app="shop")["shop", "order_pay"]
+    assert (found.seen, found.violations, found.valid_share) == (2, 1, 0.5)
+    shop.close()
+
+
 def test_usage_is_given_by_event_with_its_valid_share(shop: Shop) -> None:
     """For search, trust and "my events"."""
     shop.send(event("order_pay", "1", what={"total": 1}), event("order_pay", "2", what={}))

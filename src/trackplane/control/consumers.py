@@ -18,9 +18,9 @@ from trackplane.control.insight_tables import clients, saved_queries
 from trackplane.control.operations import Call
 from trackplane.control.publishing import Publisher
 from trackplane.control.reach import sees
+from trackplane.control.trust import plain
 from trackplane.discovery import Snapshot
-from trackplane.plan.diff_metrics import paths_read
-from trackplane.plan.model import Metric, Text
+from trackplane.plan.model import Metric
 from trackplane.rules import ir
 
 _ANY: Final = "*"
@@ -210,15 +210,3 @@ def event_reads(reads: insight_wire.ReadSet, event: str) -> Sequence[str] | bool
                 return None
             found += paths
     return found
-
-
-def metric_reads(metric: Metric) -> set[str]:
-    """Return the paths that a metric's texts name."""
-    return paths_read(metric)
-
-
-def plain(text: Text | None) -> str:
-    """Return a text in one language, English first."""
-    if isinstance(text, dict):
-        return text.get("en") or next(iter(text.values()), "")
-    return text or ""

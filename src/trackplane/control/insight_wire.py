@@ -1,6 +1,7 @@
 """What the API says of use, impact, trust and metrics, as structs. Times are Unix ms UTC.
 
-Shares are of 1. ``seen`` counts stored events (dirty ones are not among them), ``volume`` weighs sampled ones.
+Shares are of 1. ``seen`` counts stored events (dirty ones are not among them), ``violations`` those of them
+that break their plan by more than a warning, ``volume`` weighs sampled ones.
 """
 
 from __future__ import annotations

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 
 from trackplane.control import insight_wire, observations, tables
 from trackplane.control.apps import find_app
-from trackplane.control.consumers import event_reads, plain, queries_of, touches
+from trackplane.control.consumers import event_reads, queries_of, touches
 from trackplane.control.insight import cache_of, facts_of
 from trackplane.control.observations import DAY_MS
 from trackplane.control.operations import Call, Operations
 from trackplane.control.plan_publishing import held_workspace
 from trackplane.control.plan_tables import plan_changes
 from trackplane.control.problems import NotFoundError
-from trackplane.control.trust import event_trust, metric_trust
+from trackplane.control.trust import event_trust, metric_trust, plain
 from trackplane.control.wire import Word
 from trackplane.errors import InputError, TrackplaneError, did_you_mean
 from trackplane.plan.changes import PartChange

@@ -15,6 +15,7 @@ import msgspec
 from trackplane.lake import views
 from trackplane.lake.commit import DIRTY, EVENTS, DataFile, LakeError
 from trackplane.lake.duckdb import Workspace
+from trackplane.plan.violations import CODES
 
 OTHER: Final = "…"  # stands for what is too many to count apart
 _MOST_KEYS: Final = 200_000  # of one file
@@ -23,6 +24,13 @@ _DAY_MS: Final = 86_400_000
 _TEXT: Final = 100
 _EVENT: Final = 200
 _DIRTY_ROWS: Final = 20_000  # read at once
+
+
+_MERE_WARNINGS: Final = ", ".join(
+    views.literal(code) for code, each in CODES.items() if each.severity == "warning"
+)
+# SQL over a row's violations: one of them at least is more than a warning.
+BREAKS: Final = f"len(list_filter(violations, lambda v: v.code NOT IN ({_MERE_WARNINGS}))) > 0"
 
 
 class Key(NamedTuple):
@@ -37,7 +45,10 @@ class Key(NamedTuple):
 
 
 class Count(msgspec.Struct, kw_only=True):
-    """Counts of one key. Times are ms; ``payload`` is bytes of the events' own JSON."""
+    """Counts of one key. Times are ms; ``payload`` is bytes of the events' own JSON.
+
+    ``violations`` counts stored events that break their plan: mere warnings do not.
+    """
 
     seen: int = 0
     violations: int = 0
@@ -98,7 +109,7 @@ def _events(workspace: Workspace, path: Path) -> Counts:
     rows = workspace.rows(
         "SELECT app, event, env, coalesce(how_platform, ''), coalesce(how_app_version, ''),"  # noqa: S608
         f" epoch_ms(server) // {_DAY_MS}, count(*),"
-        " count(*) FILTER (len(violations) > 0), sum(coalesce(weight, 1)),"
+        f" count(*) FILTER ({BREAKS}), sum(coalesce(weight, 1)),"
         " sum(coalesce(strlen(what), 0) + coalesce(strlen(extra), 0)),"
         " min(epoch_ms(server)), max(epoch_ms(server))"
         f" FROM ({views.read([str(path)])}) GROUP BY ALL"

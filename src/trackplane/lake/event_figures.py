@@ -10,6 +10,7 @@ import msgspec
 
 from trackplane.lake import views
 from trackplane.lake.bounded import bounded
+from trackplane.lake.census import BREAKS
 from trackplane.lake.commit import DIRTY, EVENTS, LakeError
 from trackplane.lake.manifest import ManifestReader
 
@@ -89,7 +90,7 @@ def event_figures(
             workspace.rows(f"CREATE TEMP TABLE arrived AS {' UNION ALL '.join(parts)}")
             hours = workspace.rows(
                 f"SELECT moment - moment % {HOUR_MS} AS hour, count(*) FILTER (NOT dirty),"  # noqa: S608
-                " count(*) FILTER (NOT dirty AND len(violations) > 0), count(*) FILTER (dirty)"
+                f" count(*) FILTER (NOT dirty AND {BREAKS}), count(*) FILTER (dirty)"
                 f" FROM arrived WHERE moment >= {hours_since} GROUP BY hour ORDER BY hour"
             )
             flawed = workspace.rows(
