@@ -335,11 +335,9 @@ await withBrowser(async (driver) => {
     for (const [path, text, picture] of [
       [`/changes/${change}?tab=events`, "已看", "change-events-dark-zh"],
       [`/changes/${change}?tab=impact`, "将新增失败", "change-impact-dark-zh"],
-      [`/changes/${change}?tab=reviewers`, "谁需要同意什么", undefined],
       ["/changes", "变更单", "changes-dark-zh"],
       ["/requirements", "设计", "requirements-dark-zh"],
       ["/my-events", "我的事件", undefined],
-      ["/inbox", "收件箱", undefined],
       ["/people?tab=permissions", "数据负责人", undefined],
     ]) {
       await page.goto(base + path);
