@@ -330,17 +330,6 @@ await withBrowser(async (driver) => {
     await driver.picture("script");
   });
 
-  await driver.step("Events finds a planned event and shows what it carries", async () => {
-    await go("/events");
-    await page.getByPlaceholder("Search names, titles, owners, tags").fill("purchase");
-    await page.getByText("purchase", { exact: true }).first().click();
-    await page.getByText("order_id").first().waitFor();
-    await page.waitForTimeout(300);
-    await driver.accessible("Events");
-    await driver.picture("events");
-    await page.keyboard.press("Escape");
-  });
-
   await driver.step("Query runs a SELECT, and says in words why another is refused", async () => {
     await go("/query");
     await button(/Run/).click();

@@ -48,6 +48,23 @@ def test_the_console_does_its_jobs_in_a_browser(tmp_path: Path) -> None:
             _drive(platform, "run.mjs")
 
 
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_what_is_planned_is_found_understood_and_edited(tmp_path: Path) -> None:
+    """Catalogue, event and metric pages, the editor, plans: on real events, some of them unplanned."""
+    with Platform(tmp_path) as platform:
+        platform.wait_ready()
+        key = _set_up(platform)
+        events = _events()
+        for _ in range(8):
+            _send(platform, key, list(islice(events, 50)))
+        _send(platform, key, list(islice(_unplanned(), 40)))
+        _wait_until_stored(platform)
+        _wait_until_counted(platform)
+        with _traffic(platform, key, events):
+            _drive(platform, "find.mjs")
+
+
 def _drive(platform: Platform, script: str) -> None:
     """Run one of the console's browser scripts against the platform."""
     node = shutil.which("node")
@@ -101,6 +118,20 @@ def _events() -> Iterator[dict[str, Any]]:
             yield event
 
 
+def _unplanned() -> Iterator[dict[str, Any]]:
+    """Yield clicks that nobody planned, without end."""
+    for number in count():
+        yield {
+            "id": f"click_{number}",
+            "event": "btn_click",
+            "when": {"client": time.time_ns() // 1_000_000},
+            "who": {"user_id": f"u{number}"},
+            "where": {"page": "/cart"},
+            "how": {"platform": ("ios", "android")[number % 2], "app_version": "9.10.1"},
+            "what": {"button": ("pay", "back", "help")[number % 3], "x": number * 3},
+        }
+
+
 # What real clients get wrong; none of it can be read as an event.
 _BROKEN = (
     '{"id":"broken_%s","what":{"note":"no name"}}',
@@ -132,6 +163,18 @@ def _wait_until_stored(platform: Platform) -> None:
             return
         threading.Event().wait(0.1)
     raise AssertionError(f"the first events were not stored in a minute: {counts}")
+
+
+def _wait_until_counted(platform: Platform) -> None:
+    """Wait until the control plane has counted what was stored, and search knows of it."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        seen = platform.call("GET", "/apps/shop/events/purchase/insight")["seen"]
+        unplanned = platform.call("GET", "/apps/shop/unplanned")["items"]
+        if seen and any(one["event"] == "btn_click" for one in unplanned):
+            return
+        threading.Event().wait(0.2)
+    raise AssertionError("the events were not counted in a minute")
 
 
 @contextmanager

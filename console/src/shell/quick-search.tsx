@@ -100,7 +100,9 @@ export function QuickSearch({ close }: { close: () => void }) {
     }
   };
   return (
-    <Modal opened onClose={close} withCloseButton={false} size={620} padding={0} yOffset="10vh" aria-label={t("quick.label")} transitionProps={{ duration: 80 }}>
+    <Modal.Root opened onClose={close} size={620} padding={0} yOffset="10vh" transitionProps={{ duration: 80 }}>
+      <Modal.Overlay />
+      <Modal.Content aria-label={t("quick.label")}>
       <TextInput
         data-autofocus
         variant="unstyled"
@@ -139,6 +141,7 @@ export function QuickSearch({ close }: { close: () => void }) {
           ))}
         </div>
       </Stack>
-    </Modal>
+      </Modal.Content>
+    </Modal.Root>
   );
 }

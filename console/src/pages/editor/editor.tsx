@@ -38,13 +38,20 @@ export function EditorPage() {
   const search = useSearch({ from: "/edit" });
   const navigate = useNavigate({ from: "/edit" });
   const [begun, setBegun] = useState<Begun>();
+  // A change request that was started by saving: the address names it, the page stays as it is.
+  const [started, setStarted] = useState<{ before: number | undefined; now: number }>();
   const { app, section = "events", name, change, from } = search;
   const goOn = (next: Begun) => {
     setBegun(next);
     void navigate({ search: { app: next.app, section: next.section, name: next.name, ...(next.change !== undefined && { change: next.change }) }, replace: true });
   };
   if (!app || !name) return <Start search={search} begin={goOn} />;
-  return <Opening key={`${app} ${section} ${name} ${change ?? ""}`} app={app} section={section} name={name} change={change} from={from} begun={begun?.name === name && begun.app === app ? begun : undefined} search={search} begin={goOn} />;
+  const opened = started !== undefined && started.now === change ? started.before : change;
+  const moved = (now: number) => {
+    setStarted({ before: opened, now });
+    void navigate({ search: { app, section, name, change: now }, replace: true });
+  };
+  return <Opening key={`${app} ${section} ${name} ${opened ?? ""}`} app={app} section={section} name={name} change={opened} from={from} moved={moved} begun={begun?.name === name && begun.app === app ? begun : undefined} search={search} begin={goOn} />;
 }
 
 interface OpeningProps {
@@ -56,10 +63,12 @@ interface OpeningProps {
   begun: Begun | undefined;
   search: EditSearch;
   begin: (begun: Begun) => void;
+  /** The part is saved into this change request from now on. */
+  moved: (change: number) => void;
 }
 
 /** Read what is there before anything is shown: the branch's text, the plan's, a draft of what arrives. */
-function Opening({ app, section, name, change, from, begun, search, begin }: OpeningProps) {
+function Opening({ app, section, name, change, from, begun, search, begin, moved }: OpeningProps) {
   const onBranch = useQuery({ ...branchPartQuery(change ?? 0, section, name), enabled: change !== undefined });
   const inForce = useQuery({ ...planPartQuery(app, section, name), enabled: change === undefined });
   const unplanned = from?.startsWith("unplanned:") ? from.slice("unplanned:".length) : undefined;
@@ -76,7 +85,7 @@ function Opening({ app, section, name, change, from, begun, search, begin }: Ope
   if (screenshot !== undefined) text = withValue(text, ["screenshots"], [...screenshotsIn(text), screenshot]);
   const notes = begun?.notes ?? draft.data?.notes ?? [];
   const opened: Opened = { app, section, name, text, base: held, etag: read.data && "etag" in read.data && change !== undefined ? read.data.etag : "", isNew, notes, ...(change !== undefined && { change }) };
-  return <Editor opened={opened} />;
+  return <Editor opened={opened} moved={moved} />;
 }
 
 const screenshotsIn = (text: string): string[] => {
@@ -87,7 +96,7 @@ const screenshotsIn = (text: string): string[] => {
 const NEW = "new";
 type View = "form" | "yaml";
 
-function Editor({ opened }: { opened: Opened }) {
+function Editor({ opened, moved }: { opened: Opened; moved: (change: number) => void }) {
   const { t, locale } = useText();
   const { app, section, name } = opened;
   const cache = useQueryClient();
@@ -169,8 +178,7 @@ function Editor({ opened }: { opened: Opened }) {
       cache.setQueryData(branchPartQuery(id, section, name).queryKey, (before: BranchPart | undefined) => (before ? { ...before, text, etag: saved.etag } : before));
       if (id !== change) {
         setChange(id);
-        // The address is of the change request from now on; the page stays as it is.
-        window.history.replaceState(window.history.state, "", `/edit?app=${encodeURIComponent(app)}&section=${section}&name=${encodeURIComponent(name)}&change=${id}`);
+        moved(id);
       }
     },
     onError: (error) => {

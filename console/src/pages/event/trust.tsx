@@ -11,7 +11,8 @@ export function TrustBadge({ trust }: { trust: TrustJudgement }) {
   return (
     <Popover width={400} position="bottom-start" withArrow trapFocus returnFocus>
       <Popover.Target>
-        <UnstyledButton className="tp-trust-badge" aria-haspopup="dialog" aria-label={t("trust.open", { level: t(trustWord(trust.level)), score: trust.score })}>
+        <UnstyledButton className="tp-trust-badge" aria-haspopup="dialog" title={t("trust.open", { level: t(trustWord(trust.level)), score: trust.score })}>
+          <span className="tp-hidden">{t("catalogue.trust")}: </span>
           <TrustMark level={trust.level} />
           <Text span fz="xs" c="dimmed" className="tp-num">
             {trust.score}
