@@ -89,6 +89,7 @@ def test_the_bounds_are_those_documented() -> None:
     assert f"gives up to {sample._LEAST} events first" in checked
     assert f"in {impact_volume.DAYS} days" in checked
     assert f"at least {impact_volume._LEAST}" in checked
+    assert f"(the first {impact_volume.MOST_NEW} of a change)" in checked
     assert f"among the {impact_volume._MOST_OLD:,} busiest" in checked
     assert f"stays counted for {observations._KEPT_DAYS} days" in checked
     assert f"over {census._MOST_KEYS:,} combinations" in checked

@@ -14,7 +14,7 @@ from trackplane.control.apps import find_app
 from trackplane.control.catalog import Catalog
 from trackplane.control.consumers import clients_of, event_reads, queries_of, rule_index, touches
 from trackplane.control.impact_replay import replay
-from trackplane.control.impact_volume import estimates
+from trackplane.control.impact_volume import MOST_NEW, estimates
 from trackplane.control.libraries import libraries_of
 from trackplane.control.operations import Call, Operations
 from trackplane.control.reach import sees
@@ -139,7 +139,7 @@ def assess(
         volume=volume,
         bytes_per_day=sum(known) if known else None,
         broken=sum(each.how == "broken" for each in (*rules, *metrics, *queries, *clients)),
-        notes=_notes(replayed, names),
+        notes=_notes(replayed, names, added),
     )
 
 
@@ -167,8 +167,12 @@ def _traffic(names: list[str], touched: Mapping[str, Touch]) -> list[str]:
     return found[:_MOST_NAMES]
 
 
-def _notes(replayed: insight_wire.Replayed, names: Collection[str]) -> list[str]:
+def _notes(
+    replayed: insight_wire.Replayed, names: Collection[str], added: Collection[str]
+) -> list[str]:
     notes = []
+    if len(added) > MOST_NEW:
+        notes.append(f"the volume of {MOST_NEW:,} of {len(added):,} new events is estimated")
     if len(names) > _MOST_NAMES:
         notes.append(f"the traffic of {_MOST_NAMES:,} of {len(names):,} touched events is replayed")
     if replayed.cut:

@@ -18,8 +18,8 @@ from trackplane.wording.terms import analyse
 DAYS: Final = 14
 _LIKE: Final = 3
 _LEAST: Final = 0.35  # likeness under which an event is not like another
-_MOST_NEW: Final = 200  # new events estimated at once
-_MOST_OLD: Final = 5_000  # events they are compared with, those of most volume
+MOST_NEW: Final = 100  # new events estimated at once
+_MOST_OLD: Final = 1_000  # events they are compared with, those of most volume
 
 
 class _Like(NamedTuple):
@@ -47,10 +47,10 @@ def estimates(
     }
     ratio = observations.bytes_per_payload(connection)
     busiest = sorted((e for e in usage if e in before.events), key=lambda e: -usage[e].volume)
-    candidates = busiest[:_MOST_OLD]
+    candidates = {event: set(paths_of(before.events[event])) for event in busiest[:_MOST_OLD]}
     found = [
         _estimate(after.events[name], before, usage, candidates, ratio, now, since)
-        for name in added[:_MOST_NEW]
+        for name in added[:MOST_NEW]
     ]
     return sorted(found, key=lambda each: (-(each.bytes_per_day or 0), each.event))
 
@@ -59,7 +59,7 @@ def _estimate(
     spec: EventSpec,
     before: Plan,
     usage: Mapping[str, Usage],
-    candidates: Collection[str],
+    candidates: Mapping[str, Collection[str]],
     ratio: float | None,
     now: int,
     since: int,
@@ -95,16 +95,19 @@ def _per_day(usage: Usage, now: int, since: int) -> float:
     return usage.seen / max(1.0, days)
 
 
-def alike(spec: EventSpec, plan: Plan, candidates: Collection[str]) -> list[str]:
-    """Return the events most like a new one: by name, shared groups, properties and platforms."""
+def alike(spec: EventSpec, plan: Plan, candidates: Mapping[str, Collection[str]]) -> list[str]:
+    """Return the events most like a new one: by name, shared groups, properties and platforms.
+
+    ``candidates`` are events of the plan with their properties' paths.
+    """
     name = analyse(spec.event)
     paths = set(paths_of(spec))
     found: list[_Like] = []
-    for event in candidates:
+    for event, others in candidates.items():
         other = plan.events[event]
         words = likeness(name, analyse(event)).score
         groups = _overlap(set(spec.groups), set(other.groups))
-        same = _overlap(paths, set(paths_of(other)))
+        same = _overlap(paths, others)
         platforms = _overlap(set(spec.platforms), set(other.platforms))
         found.append(_Like(0.5 * words + 0.2 * groups + 0.2 * same + 0.1 * platforms, event))
     found.sort(key=lambda each: (-each.score, each.event))
