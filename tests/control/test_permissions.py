@@ -67,8 +67,6 @@ class Sides:
         assert put.status_code == 200, put.text
         rule = {"source": probes.RULE.replace("{app}", app)}
         made("/rules", rule)
-        draft = author.put(f"/rules/{app}_rule/draft", json=rule, headers={"If-Match": '"0"'})
-        assert draft.is_success, draft.text
         changed = plan["files"]["plan.yaml"].replace("Paid", "It was paid")
         change = made(
             "/changes", {"app": app, "title": f"of {app}", "files": {"plan.yaml": changed}}
@@ -97,6 +95,19 @@ class Sides:
             body = probes._filled(probes.BODIES["register_client"], {"app": app})
             body["release"] = str(self._number)
             return {"client": self.control.client.post("/clients", json=body).json()["id"]}
+        for trial in ("canary", "shadow"):  # that one runs, so that it can be seen and stopped
+            if f"/{trial}" in operation.path and operation.name != f"start_{trial}":
+                body: dict[str, Any] = {"source": probes.RULE.replace("{app}", app)}
+                if trial == "canary":
+                    body |= {"percent": 10}
+                started = self.control.client.post(f"/rules/{app}_rule/{trial}", json=body)
+                assert started.status_code in {201, 409}, started.text
+        if "/draft" in operation.path:
+            body = {"source": probes.RULE.replace("{app}", app)}
+            kept = self.control.client.put(
+                f"/rules/{app}_rule/draft", json=body, headers={"If-Match": "*"}
+            )
+            assert kept.is_success, kept.text
         if operation.name == "delete_key":
             return {"key": self.control.client.post(f"/apps/{app}/keys", json={}).json()["id"]}
         return {}
