@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,34 @@ from trackplane.control import tables
 from trackplane.control.access import SYSTEM
 from trackplane.control.database import MIGRATIONS, Database, MetadataError
 from trackplane.control.publishing import Publisher
+from trackplane.control.settings import MetadataSettings
 from trackplane.errors import ConfigurationError
+
+BOTH_DATABASES = True
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
+def empty(tmp_path: Path, metadata_of: Callable[[Path], MetadataSettings]) -> Iterator[Database]:
+    """Return a database of the kind that the test runs on, without a table."""
+    database = Database(metadata_of(tmp_path).url or tmp_path / "control.db")
+    _migrate_to(database, "base")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def database(empty: Database) -> Database:
     """Return a fresh, migrated database."""
-    database = Database(tmp_path / "control.db")
-    database.migrate()
-    return database
+    empty.migrate()
+    return empty
+
+
+def _migrate_to(database: Database, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        (command.downgrade if revision == "base" else command.upgrade)(config, revision)
 
 
 def test_migrations_lead_to_the_tables_as_declared(database: Database) -> None:
@@ -36,31 +56,23 @@ def test_migrations_lead_to_the_tables_as_declared(database: Database) -> None:
             opts={"include_name": lambda name, *_: not str(name).startswith("search_index")},
         )
         assert compare_metadata(context, tables.metadata) == []
-    database.close()
 
 
 def test_migrations_can_be_undone_and_done_again(database: Database) -> None:
     """Down to nothing, up to head."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+    _migrate_to(database, "base")
+    with database.read() as connection:
         assert set(sa.inspect(connection).get_table_names()) == {"alembic_version"}
     database.migrate()
     with database.read() as connection:
         assert set(tables.metadata.tables) <= set(sa.inspect(connection).get_table_names())
-    database.close()
 
 
-def test_what_the_first_release_wrote_is_taken_over(tmp_path: Path) -> None:
+def test_what_the_first_release_wrote_is_taken_over(empty: Database) -> None:
     """Its rules' versions get the numbers they were published under, the last one its IR."""
-    database = Database(tmp_path / "control.db")
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    database = empty
+    _migrate_to(database, "0001")
     with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
         for number, at in ((1, 10), (2, 20), (3, 30)):
             connection.execute(
                 sa.text("INSERT INTO rulesets VALUES (:number, :at, '', '[]', '[]')"),
@@ -88,7 +100,6 @@ def test_what_the_first_release_wrote_is_taken_over(tmp_path: Path) -> None:
         (2, "", None),
         (3, "", '{"name": "r"}'),
     ]
-    database.close()
 
 
 def test_a_folder_of_a_newer_version_is_refused(database: Database) -> None:
@@ -97,7 +108,6 @@ def test_a_folder_of_a_newer_version_is_refused(database: Database) -> None:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigurationError, match="newer version"):
         database.migrate()
-    database.close()
 
 
 def test_the_audit_log_refuses_changes(database: Database) -> None:
@@ -108,7 +118,6 @@ def test_the_audit_log_refuses_changes(database: Database) -> None:
     for statement in ("UPDATE audit SET actor = 'nobody'", "DELETE FROM audit"):
         with pytest.raises(MetadataError, match="append-only"), database.write() as connection:
             connection.execute(sa.text(statement))
-    database.close()
 
 
 def test_numbers_rise_across_restarts_and_a_change_that_failed_takes_none(
