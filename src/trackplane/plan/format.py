@@ -24,7 +24,7 @@ from trackplane.plan.format_tree import (
 )
 from trackplane.plan.source import SourceFile
 
-_END: Final = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*\Z")
+_END: Final = re.compile(r"(?:(?<=\n)[ \t]*(?:#[^\n]*)?\n)*[ \t]*\Z")
 _BLANK: Final = re.compile(r"\n[ \t]*\n")
 
 
@@ -83,7 +83,7 @@ def _parts(text: str, pieces: list[Piece]) -> tuple[list[str], list[_Part], list
         part.above, part.blank = carried, blank
         carried = left
         end = _END.search(own)
-        blank = end is not None and _BLANK.search(end[0]) is not None
+        blank = end is not None and _BLANK.search("\n" + end[0]) is not None
         if piece.kind in (SKIP, KEY):
             parts.append(part)
         else:
