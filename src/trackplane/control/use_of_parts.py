@@ -33,6 +33,9 @@ from trackplane.plan.model import Plan
 EVERY_MS: Final = 30_000
 SEEN_DAYS: Final = 30
 DAILY: Final = 14
+_DUTY: Final = 20  # an app that took a second is left alone for twenty
+_PAUSE_EVERY: Final = 50  # events, so that answers to people do not wait
+_PAUSE_S: Final = 0.002
 _lock: Final = threading.Lock()
 
 
@@ -42,6 +45,7 @@ class _Told:
     def __init__(self) -> None:
         self.looked: int | None = None
         self.apps: dict[str, tuple[Any, ...]] = {}
+        self.rest_until: dict[str, int] = {}
 
 
 _told: Final[WeakKeyDictionary[Publisher, _Told]] = WeakKeyDictionary()
@@ -60,10 +64,15 @@ def tend(platform: Platform) -> None:
         common = _common_state(connection)
     for row in apps:
         state = (row.revision, observations.day_of(now), *common)
-        if told.apps.get(row.app) == state:
+        if told.apps.get(row.app) == state or told.rest_until.get(row.app, 0) > now:
             continue
+        began = platform.clock()
         tell(platform, row.app, row.revision)
         told.apps[row.app] = state
+        took = platform.clock() - began
+        told.rest_until[row.app] = now + _DUTY * took
+        if platform.stopping.is_set():
+            return
 
 
 def _common_state(connection: sa.Connection) -> tuple[Any, ...]:
@@ -105,7 +114,9 @@ def uses_of(
     states = overall_states(connection, platform, ((app, event) for event in plan.events))
     found: dict[tuple[str, str, str], Use] = {}
     trusts = {}
-    for event, spec in plan.events.items():
+    for number, (event, spec) in enumerate(plan.events.items()):
+        if number % _PAUSE_EVERY == _PAUSE_EVERY - 1 and platform.stopping.wait(_PAUSE_S):
+            return {}
         own = days.get(event, {})
         reviewed = event in merged if merged else None
         facts = facts_from(own, now, counts[event], "", reviewed=reviewed)
