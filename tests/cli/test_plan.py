@@ -14,7 +14,7 @@ import pytest
 import yaml_rs
 from tests.control.conftest import Running
 
-from trackplane.cli import main
+from trackplane.cli import main, plan_server
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
@@ -399,3 +399,23 @@ def test_init_ships_the_workflow_of_the_example(folder: Path) -> None:
     """The same bytes."""
     made = folder / ".github/workflows/tracking-plan.yml"
     assert made.read_bytes() == WORKFLOW.read_bytes()
+
+
+def test_a_plan_too_large_for_one_request_is_applied_in_several(
+    folder: Path, trackplane: Verb, app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what differs is sent; what is used comes before what uses it, a metric last."""
+    monkeypatch.setattr(plan_server, "_AT_ONCE", 1_000)
+    monkeypatch.setattr(plan_server, "_BATCH", 500)
+    (folder / "a_metric.yaml").write_text("metrics: {z: {of: z9, measure: count()}}\n")
+    for number in range(10):
+        events = "".join(f"  z{number}{n}: {{what: {{x: {{type: zt}}}}}}\n" for n in range(10))
+        (folder / f"z{number}.yaml").write_text(f"events:\n  z{number}: {{}}\n{events}")
+    (folder / "zz_types.yaml").write_text("types: {zt: string}\n")
+    answer = trackplane("plan", "apply", folder, "-m", "many", "--json").json
+    assert answer["revision"] > 5
+    assert trackplane("plan", "diff", folder, "--json").json["compatibility"] == "same"
+    again = trackplane("plan", "apply", folder, "--json").json
+    assert again["revision"] == answer["revision"]
+    last = trackplane("plan", "log", "--app", app, "--limit", "1", "--json").json["items"][0]
+    assert last["message"].startswith("many (part ")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 import typer
@@ -30,6 +31,11 @@ from trackplane.plan.model import Plan
 
 _Class = Literal["neutral", "additive", "narrowing", "breaking"]
 _Form = Literal["text", "markdown"]
+_TIMEOUT_S: Final = 660.0  # a large plan is read for a minute the first time
+_AT_ONCE: Final = 32 * 1024 * 1024  # characters; the control plane takes bodies of 64 MiB
+_BATCH: Final = 16 * 1024 * 1024
+_SHARED: Final = re.compile(r"^(?:app|use|types|groups)[ \t]*:", re.MULTILINE)
+_METRICS: Final = re.compile(r"^metrics[ \t]*:", re.MULTILINE)
 _MergeOption = typer.Option(
     False, "--merge", help="If somebody was first: take both changes where they go together."
 )
@@ -63,7 +69,7 @@ def pull(
     if folder.single:
         raise ConfigurationError("pull takes a folder", hint=f"trackplane plan pull {path.parent}")
     name = app_of(path, app)
-    api = Api(url)
+    api = Api(url, timeout_s=_TIMEOUT_S)
     served = api.get(f"/apps/{name}/plan")
     theirs: dict[str, str] = served["files"]
     files = theirs if force else _merged_in(folder, api, name, theirs)
@@ -140,7 +146,7 @@ def diff(
             after = folder.read(older.libraries).plan
             before = older.read(folder.libraries).plan
         else:
-            api = Api(url)
+            api = Api(url, timeout_s=_TIMEOUT_S)
             after = folder.read(served_libraries(api, folder.files)).plan
             before = _served_plan(api, app or after.app, start, folder)
         found = difference(before, after)
@@ -173,7 +179,7 @@ def apply(
         trackplane plan apply plan.yaml --dry-run
     """
     folder = open_folder(path)
-    api = Api(url)
+    api = Api(url, timeout_s=_TIMEOUT_S)
     plan = folder.read(served_libraries(api, folder.files)).plan
     name = plan.app
     held = answered(api, f"/apps/{name}")
@@ -185,9 +191,8 @@ def apply(
     revision = held["revision"] if held is not None else 0
     record = folder.record
     base = record.revision if record is not None and record.app == name else revision
-    body: dict[str, Any] = {"files": folder.files, "message": message}
     try:
-        answer = _put(api, name, "PUT", base, body)
+        answer = _send(api, name, base, folder.files, message)
     except PlanStaleError as error:
         answer = _settle(api, folder, name, message, error, merge=merge)
     folder.remember(name, answer["revision"])
@@ -198,6 +203,46 @@ def apply(
         sys.stdout.write(to_text(msgspec.convert(answer["difference"], Difference)))
     _findings(answer["warnings"], folder)
     say(f"{name}: revision {answer['revision']} is in force" + ("" if held else " (a new app)"))
+
+
+def _send(api: Api, app: str, base: int, files: Mapping[str, str], message: str) -> dict[str, Any]:
+    """Apply files over a revision: at once, or of a large plan what differs, in several revisions."""
+    if sum(map(len, files.values())) <= _AT_ONCE:
+        return _put(api, app, "PUT", base, {"files": files, "message": message})
+    held = _revision(api, app, base)
+    changed: dict[str, str | None] = {
+        file: text for file, text in files.items() if held.get(file) != text
+    }
+    changed |= {file: None for file in held if file not in files}
+    if not changed:
+        return _put(api, app, "PATCH", base, {"files": dict(list(files.items())[:1])})
+    batches = list(_batches(changed))
+    answer: dict[str, Any] = {}
+    for number, batch in enumerate(batches, 1):
+        part = f"{message} (part {number} of {len(batches)})" if len(batches) > 1 else message
+        answer = _put(api, app, "PATCH", base, {"files": batch, "message": part})
+        base = answer["revision"]
+    return answer
+
+
+def _batches(changed: Mapping[str, str | None]) -> Iterator[dict[str, str | None]]:
+    """Give files in the order in which each batch reads: what is used before what uses it."""
+
+    def rank(file: str) -> int:
+        text = changed[file]
+        if text is None:
+            return 3
+        return 0 if _SHARED.search(text) else 2 if _METRICS.search(text) else 1
+
+    batch: dict[str, str | None] = {}
+    size = 0
+    for file in sorted(changed, key=rank):
+        if batch and size + len(changed[file] or "") > _BATCH:
+            yield batch
+            batch, size = {}, 0
+        batch[file] = changed[file]
+        size += len(changed[file] or "")
+    yield batch
 
 
 def _put(api: Api, app: str, method: str, revision: int, body: Mapping[str, Any]) -> dict[str, Any]:
