@@ -100,7 +100,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Find planned events by name, title, description, owner or tag
+         * List an app's planned events by name, or those that a text finds, the best first
          * @description Action `read`: for the roles viewer, analyst, designer, developer, data_owner, admin.
          */
         get: operations["list_events"];
@@ -3218,8 +3218,8 @@ export interface components {
          * @description One part of the plan by name: its YAML text as it stands under its name, null removes it.
          */
         BranchPartPut: {
-            /** @default  */
-            file?: string;
+            /** @default null */
+            file?: string | null;
             name: string;
             /** @enum {unknown} */
             section: "events" | "groups" | "metrics" | "types";
