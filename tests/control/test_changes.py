@@ -144,6 +144,26 @@ def test_of_two_saves_the_second_is_told_both_sides(review: Review) -> None:
     assert "Order was paid" in put.json()["conflict"]["theirs"]
 
 
+def test_a_first_plan_is_proposed_like_any_other(review: Review) -> None:
+    """An app without a plan has revision 0 as the base."""
+    app = f"{review.app}new"
+    review.admin.post("/apps", json={"app": app})
+    text = review.original.replace(f"app: {review.app}", f"app: {app}")
+    files = {"plan.yaml": text.replace("grade: P0", "grade: P3").replace("grade: P1", "grade: P3")}
+    made = review.ann.post("/changes", json={"app": app, "title": "First", "files": files}).json()
+    assert (made["base"], made["counts"]["added"], made["findings"]) == (0, 6, 0)
+    assert review.act("ann", made["id"], "submit")["waiting"] == 5
+    assert review.act("eve", made["id"], "approve")["state"] == "approved"
+    assert review.merge(made["id"])["revision"] == 1
+
+
+def test_a_branch_has_no_file_outside_the_plan(review: Review) -> None:
+    """Else whoever pulls it would write where its author says."""
+    for path in ("../up.yaml", "/etc/x.yaml", "a/../../b.yaml", ".git/config.yaml", "a.sh"):
+        body = {"app": review.app, "title": "x", "files": {path: "format: 1"}}
+        assert review.ann.post("/changes", json=body).status_code == 400, path
+
+
 # --- who may approve
 
 
@@ -388,7 +408,6 @@ def test_a_base_that_is_gone_is_no_dead_end(review: Review) -> None:
         connection.exec_driver_sql(
             f"DELETE FROM revisions WHERE revision = 1 AND app = '{review.app}'"
         )
-    review.control.plane.platform.workspaces.forget()
     assert review.get(made["id"])["state"] == "in_review"
     answer = review.ann.post(f"/changes/{made['id']}/rebase", json={})
     assert (answer.status_code, answer.json()["code"]) == (409, "conflicts")

@@ -202,12 +202,6 @@ def applied(files: Mapping[str, str], overlay: Mapping[str, str | None]) -> dict
     return found | {path: text for path, text in overlay.items() if text is not None}
 
 
-def overlay_between(before: Mapping[str, str], after: Mapping[str, str]) -> Overlay:
-    """Return what turns some files into others."""
-    found: Overlay = {path: text for path, text in after.items() if before.get(path) != text}
-    return found | {path: None for path in before if path not in after}
-
-
 # --- comparing
 
 

@@ -13,7 +13,6 @@ from trackplane.control.change_branch import (
     Branch,
     Overlay,
     applied,
-    overlay_between,
     overlay_of,
     read_branch,
     version_row,
@@ -28,15 +27,16 @@ from trackplane.control.changes import (
     require_state,
     save_branch,
 )
-from trackplane.plan.merge_lines import merge_lines
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import CursorError, page
+from trackplane.control.plan_publishing import overlay_between
 from trackplane.control.problems import NotFoundError, StaleError
 from trackplane.control.wire import Conflict, Paging
-from trackplane.control.workspaces import source_of
-from trackplane.errors import Finding
+from trackplane.control.workspaces import GoneError, source_of
+from trackplane.errors import CorruptionError, Finding
 from trackplane.plan.changes import PartChange
 from trackplane.plan.edit import part_of, with_part
+from trackplane.plan.merge_lines import merge_lines
 
 operations: Final = Operations("changes")
 
@@ -66,7 +66,10 @@ def base_files(connection: sa.Connection, app: str, revision: int) -> dict[str, 
     """
     if not revision:
         return {}
-    return objects.files(connection, source_of(connection, app, revision))
+    try:
+        return objects.files(connection, source_of(connection, app, revision))
+    except CorruptionError as error:
+        raise GoneError(f"revision {revision} of {app!r} is gone: {error.message}") from error
 
 
 def branch_of(connection: sa.Connection, call: Call, row: sa.Row[Any]) -> Branch:
@@ -183,7 +186,7 @@ def put_change_parts(call: Call, id: wire.Id, body: wire.BranchParts) -> wire.Br
         _require_parts(connection, call, row, held, files, body.parts)
         for part in body.parts:
             text = part.text
-            files |= with_part(files, part.section, part.name, text, file=part.file or None)
+            files |= with_part(files, part.section, part.name, text, file=part.file)
         branch = read_branch(connection, call, row.app, base, overlay_between(held, files))
     return _save(call, row, branch, body.note)
 

@@ -16,7 +16,6 @@ from trackplane.control.change_branch import (
     Item,
     applied,
     branch_items,
-    overlay_between,
     read_branch,
 )
 from trackplane.control.change_files import base_files, overlay_at
@@ -32,7 +31,7 @@ from trackplane.control.changes import (
     update,
 )
 from trackplane.control.operations import Call, Operations
-from trackplane.control.plan_publishing import publish_plan
+from trackplane.control.plan_publishing import overlay_between, publish_plan
 from trackplane.control.problems import ConflictsError
 from trackplane.control.publishing import Change
 from trackplane.control.wire import PartConflict, PlanChanged
@@ -298,6 +297,3 @@ def _require_approved(
             ],
             hint=f"trackplane change rebase {row.id}; who approved is asked again for these",
         )
-
-
-__all__ = ["Sides", "merged_branch", "operations"]

@@ -13,7 +13,6 @@ from trackplane.control.change_branch import overlay_of, read_branch, version_ro
 from trackplane.control.changes import (
     OPEN,
     STATES,
-    StateError,
     Viewer,
     find_change,
     record,
@@ -391,6 +390,3 @@ def _entry(row: sa.Row[Any]) -> wire.HistoryEntry:
         version=row.version,
         detail=dict(detail),
     )
-
-
-__all__ = ["BrokenError", "StateError", "operations"]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType, field
 
 from trackplane.control.insight_wire import Impact
-from trackplane.control.wire import Cursor, Limit, Name, Note, Paging, Source, Wire, Word
+from trackplane.control.wire import Cursor, FilePath, Limit, Name, Note, Paging, Source, Wire, Word
 from trackplane.errors import Finding
 from trackplane.plan.changes import Compatibility, Counts, PartChange, PartKind
 
@@ -26,7 +26,7 @@ Title = Annotated[str, Meta(min_length=1, max_length=200)]
 Long = Annotated[str, Meta(max_length=20_000)]
 Remark = Annotated[str, Meta(min_length=1, max_length=20_000)]
 Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\s\S])")]
-Files = Annotated[dict[str, Source | None], Meta(max_length=10_000)]
+Files = Annotated[dict[FilePath, Source | None], Meta(max_length=10_000)]
 
 
 class ChangeCreate(Wire):
@@ -134,7 +134,7 @@ class ChangeRequests(Wire):
 class BranchFiles(Wire):
     """Changed files by path (null: removed); ``note`` says what for, in the history."""
 
-    files: Annotated[dict[str, Source | None], Meta(min_length=1, max_length=10_000)]
+    files: Annotated[dict[FilePath, Source | None], Meta(min_length=1, max_length=10_000)]
     note: Note = ""
 
 
@@ -147,7 +147,7 @@ class BranchPartPut(Wire):
     section: Literal["events", "metrics", "types", "groups"]
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     text: Source | None
-    file: Annotated[str, Meta(max_length=200)] = ""
+    file: FilePath | None = None
 
 
 class BranchParts(Wire):

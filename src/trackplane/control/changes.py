@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from trackplane.control import change_wire as wire
 from trackplane.control import notices, review_tables, tables
+from trackplane.control.access import Action
 from trackplane.control.approvers import Judge, approver_of, approvers_of
 from trackplane.control.apps import find_app
 from trackplane.control.change_branch import (
@@ -33,7 +34,6 @@ from trackplane.plan.changes import Counts
 operations: Final = Operations("changes")
 
 OPEN: Final = ("draft", "in_review", "approved")
-_FINDINGS: Final = 1_000  # of a broken branch, how many are told
 
 
 class StateError(ConflictError):
@@ -362,7 +362,9 @@ def list_changes(call: Call, query: wire.ChangeQuery) -> wire.ChangeRequests:
     for word in query.query.split():
         named = sa.select(items.c.change).where(items.c.name.icontains(word, autoescape=True))
         found = table.c.title.icontains(word, autoescape=True) | table.c.id.in_(named)
-        select = select.where(found | (table.c.id == int(word)) if word.isdecimal() else found)
+        if word.isascii() and word.isdecimal() and len(word) < 10:
+            found |= table.c.id == int(word)
+        select = select.where(found)
     with call.platform.database.read() as connection:
         viewer = Viewer(connection, call)
         if query.waits:
@@ -536,7 +538,7 @@ class Viewer:
         return [] if "" in why else list(dict.fromkeys(why))
 
 
-NEEDED: Final[dict[wire.ChangeAction, Any]] = {
+NEEDED: Final[dict[wire.ChangeAction, Action]] = {
     "edit": "change.propose",
     "comment": "comment",
     "submit": "change.propose",

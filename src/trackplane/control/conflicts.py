@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trackplane.plan.merge_lines import merge_lines
 from trackplane.control.operations import Call
 from trackplane.control.problems import StaleError
 from trackplane.control.wire import Conflict
+from trackplane.plan.merge_lines import merge_lines
 
 
 def require_match(

@@ -16,10 +16,11 @@ from msgspec import Meta
 from trackplane.codegen.python import generate_python
 from trackplane.control import wire
 from trackplane.control.apps import find_app
-from trackplane.control.change_branch import Branch, applied, overlay_between, read_branch
+from trackplane.control.change_branch import Branch, applied, read_branch
 from trackplane.control.change_files import base_files, overlay_at
 from trackplane.control.changes import find_change
 from trackplane.control.operations import Call, Operations
+from trackplane.control.plan_publishing import overlay_between
 from trackplane.errors import Finding, InputError
 from trackplane.plan.changes import PartChange
 from trackplane.plan.edit import part_of, with_part

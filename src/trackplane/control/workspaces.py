@@ -88,12 +88,6 @@ class Workspaces:
                 self._branches.popitem(last=False)
         return found
 
-    def forget(self) -> None:
-        """Forget all that is kept."""
-        with self._lock:
-            self._held.clear()
-            self._branches.clear()
-
     def _get(self, key: _Key) -> Workspace | None:
         with self._lock:
             found = self._held.get(key)
