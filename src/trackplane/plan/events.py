@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from trackplane.errors import did_you_mean
-from trackplane.event import GRADES, NAMESPACES, RESERVED_EVENTS
+from trackplane.event import BUILT_IN, GRADES, NAMESPACES, RESERVED_EVENTS
 from trackplane.plan.flat import FlatNames
 from trackplane.plan.groups import Groups, GroupSet
 from trackplane.plan.model import Check, Deprecation, EventSpec, Properties, Property, Text
@@ -247,7 +247,7 @@ class EventReader:
         self, properties: Properties, raw: Mapping[Any, Any], path: Path, report: Report
     ) -> None:
         for place, other, flat in self._flat.collisions(properties):
-            if skeleton(place) == skeleton(other):
+            if skeleton(place) == skeleton(other) and other not in BUILT_IN:
                 continue  # reported as look-alikes
             namespace, _, name = place.partition(".")
             name = name.partition(".")[0]

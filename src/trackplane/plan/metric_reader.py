@@ -28,10 +28,11 @@ def read_metric(name: str, raw: Any, report: Report) -> Metric | None:
     report.keys(raw, METRIC_KEYS, path)
     of, measure = report.text(raw, "of", path), report.text(raw, "measure", path)
     if not of or not measure:
-        report.add(
-            "metric", "a metric needs `of` (an event) and `measure`", path,
-            hint="{of: order_pay, measure: count()}",
-        )  # fmt: skip
+        if not raw.get("of") or not raw.get("measure"):
+            report.add(
+                "metric", "a metric needs `of` (an event) and `measure`", path,
+                hint="{of: order_pay, measure: count()}",
+            )  # fmt: skip
         return None
     owner = report.text(raw, "owner", path)
     wrong = owner_fault(owner) if owner is not None else None

@@ -66,11 +66,12 @@ _INT64: Final = 1 << 63
 
 
 class Known(NamedTuple):
-    """A property in order: what it is, which named types it uses, how many parts it has."""
+    """A property in order: what it is, which named types it uses, how many parts and levels it has."""
 
     shape: Property
     uses: tuple[str, ...]
     parts: int
+    depth: int = 1
 
 
 class ShapeReader:
@@ -126,6 +127,8 @@ class ShapeReader:
             )  # fmt: skip
             return {"type": "json"}
         found = self._expanded.get(name)
+        if found is None and len(above) > 2 * _MAX_DEPTH:
+            return {"type": "json"}  # reported above
         if found is None:
             before = len(self.report.entries)
             inner: set[str] = set()
@@ -137,6 +140,12 @@ class ShapeReader:
                 self.report.add(
                     "too_large", f"type {name!r} has more than {MAX_PARTS:,} parts",
                     ("types", name), hint="use `type: json` for the inner parts",
+                )  # fmt: skip
+                found = {"type": "json"}
+            if len(above) > _MAX_DEPTH or depth_of(found) > 2 * _MAX_DEPTH:
+                self.report.add(
+                    "depth", f"type {name!r} is nested deeper than {_MAX_DEPTH}", ("types", name),
+                    hint="use `type: json` for the inner parts",
                 )  # fmt: skip
                 found = {"type": "json"}
             if len(self.report.entries) > before:
@@ -242,7 +251,7 @@ class ShapeReader:
 
     def _with_inner(self, shape: Property, inner: dict[str, Any]) -> Known | None:
         uses: tuple[str, ...] = ()
-        parts = 1
+        parts = depth = 1
         read: dict[str, Any] = {}
         for key, raw in inner.items():
             if key == "properties":
@@ -256,6 +265,7 @@ class ShapeReader:
                     members[self._names.setdefault(name, name)] = found.shape
                     uses += found.uses
                     parts += found.parts
+                    depth = max(depth, found.depth + 1)
                 if any(look_alikes(members)) or any(collisions(members)):
                     return None
                 read[key] = members
@@ -266,10 +276,11 @@ class ShapeReader:
                 read[key] = found.shape
                 uses += found.uses
                 parts += found.parts
-        if parts > MAX_PARTS or (uses and not self._broken.isdisjoint(uses)):
+                depth = max(depth, found.depth + 1)
+        if parts > MAX_PARTS or depth > _MAX_DEPTH or (uses and not self._broken.isdisjoint(uses)):
             return None
         whole = msgspec.structs.replace(shape, **read)
-        return Known(whole, tuple(sorted(set(uses))) if uses else (), parts)
+        return Known(whole, tuple(sorted(set(uses))) if uses else (), parts, depth)
 
     # -- the long way
 
@@ -529,6 +540,22 @@ def parts_of(tree: Any) -> int:
         return found
 
     return count(tree)
+
+
+def depth_of(tree: Any) -> int:
+    """Return how many levels an expanded tree has."""
+    levels, nodes = 0, [tree]
+    while nodes:
+        levels += 1
+        inner: dict[int, Any] = {}  # each part once, however many lead to it
+        for node in nodes:
+            if isinstance(node, dict):
+                members = node.get("properties")
+                below = [node.get("items"), node.get("values")]
+                below += members.values() if isinstance(members, dict) else ()
+                inner |= {id(part): part for part in below if isinstance(part, dict)}
+        nodes = list(inner.values())
+    return levels
 
 
 def _quickly_fine(kind: str, raw: dict[Any, Any], shape: Property) -> bool:

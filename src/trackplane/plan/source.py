@@ -506,7 +506,7 @@ def _find(node: Any, path: Path) -> tuple[Any, Any]:
     for part in path:
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
-                if key.value == str(part):
+                if key.value == str(part) or (not key.style and _read_as(key.value) == part):
                     node, mark = value, key.start_mark
                     break
             else:
@@ -519,6 +519,17 @@ def _find(node: Any, path: Path) -> tuple[Any, Any]:
         else:
             return node, mark
     return node, mark
+
+
+def _read_as(key: str) -> str | None:
+    """Return what a plain key that is no text was read as: ``1.10`` as 1.1."""
+    if not key[:1].isdigit() and key[:1] not in "+-." and key not in {"true", "false"}:
+        return None
+    try:
+        tree: object = yaml_rs.loads(f"x: {key}", parse_datetime=False)
+    except (ValueError, OverflowError):
+        return None
+    return str(tree["x"]) if isinstance(tree, dict) else None
 
 
 def _marks(root: Any, path: Path) -> tuple[Any, Any] | None:
