@@ -2,7 +2,7 @@
  * Finding, understanding and editing what is planned, in Chromium, on a platform with traffic.
  *
  * TRACKPLANE_CONSOLE_URL, TRACKPLANE_TOKEN: the platform. SCREENSHOTS=1: new pictures in docs/screenshots.
- * tests/browser/test_console.py starts the platform, sends events (`btn_click` without a plan) and calls this.
+ * tests/browser/test_console.py starts the platform, sends events (`checkout_click` without a plan) and calls this.
  */
 import { Buffer } from "node:buffer";
 import { deflateSync } from "node:zlib";
@@ -97,15 +97,15 @@ await withBrowser(async (driver) => {
     await page.keyboard.type("购买");
     await hits.getByRole("link", { name: "purchase", exact: true }).waitFor();
     await search.fill("");
-    await page.waitForFunction(() => !location.search.includes("q="));
+    await page.waitForFunction(() => !window.location.search.includes("q="));
     await page.getByRole("group", { name: "Grade" }).getByLabel(/^P0/).check();
-    await page.waitForFunction(() => decodeURIComponent(location.search).includes('grade=["P0"]'));
+    await page.waitForFunction(() => decodeURIComponent(window.location.search).includes('grade=["P0"]'));
     await page.waitForFunction(() => [...document.querySelectorAll(".tp-hits tbody [data-row]")].every((row) => row.textContent.includes("P0")));
     await page.reload();
     await hits.getByRole("link", { name: "purchase", exact: true }).waitFor();
     must(await page.getByRole("group", { name: "Grade" }).getByLabel(/^P0/).isChecked(), "the address does not keep the filter");
     await page.getByRole("button", { name: "Without P0" }).click();
-    await page.waitForFunction(() => !location.search.includes("grade"));
+    await page.waitForFunction(() => !window.location.search.includes("grade"));
     await hits.locator("[data-row]").nth(8).waitFor();
     await driver.accessible("the catalogue");
     await driver.picture("catalogue");
@@ -113,7 +113,7 @@ await withBrowser(async (driver) => {
 
   await driver.step("j and k move through the hits, Enter opens one", async () => {
     await search.fill("purchase");
-    await page.waitForFunction(() => location.search.includes("purchase"));
+    await page.waitForFunction(() => window.location.search.includes("purchase"));
     await hits.getByRole("link", { name: "purchase", exact: true }).waitFor();
     await search.press("ArrowDown");
     await page.keyboard.press("j");
@@ -246,11 +246,11 @@ await withBrowser(async (driver) => {
     await heading("New event");
     await driver.accessible("a new event");
     await page.getByRole("button", { name: /From what arrives/ }).click();
-    await page.getByRole("dialog").getByText("btn_click", { exact: true }).waitFor();
+    await page.getByRole("dialog").getByText("checkout_click", { exact: true }).waitFor();
     await driver.accessible("unplanned events");
     await driver.picture("unplanned");
-    await page.getByRole("dialog").getByText("btn_click", { exact: true }).click();
-    await heading(/btn_click/);
+    await page.getByRole("dialog").getByText("checkout_click", { exact: true }).click();
+    await heading(/checkout_click/);
     await page.getByRole("textbox", { name: "Name of the property" }).first().waitFor();
     await page.getByText(/% complete/).first().waitFor();
     await driver.accessible("proposals");
@@ -298,7 +298,7 @@ await withBrowser(async (driver) => {
     await driver.accessible("groups");
     await driver.picture("groups");
     await tab("Types");
-    await page.getByText("currency").first().waitFor();
+    await page.getByRole("region", { name: "Properties" }).getByText("postcode").waitFor();
   });
 
   await driver.step("all of it is accessible in the dark, in Chinese", async () => {

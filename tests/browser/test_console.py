@@ -123,12 +123,12 @@ def _unplanned() -> Iterator[dict[str, Any]]:
     for number in count():
         yield {
             "id": f"click_{number}",
-            "event": "btn_click",
+            "event": "checkout_click",
             "when": {"client": time.time_ns() // 1_000_000},
             "who": {"user_id": f"u{number}"},
             "where": {"page": "/cart"},
             "how": {"platform": ("ios", "android")[number % 2], "app_version": "9.10.1"},
-            "what": {"button": ("pay", "back", "help")[number % 3], "x": number * 3},
+            "what": {"button": ("pay", "back", "help")[number % 3], "item_count": number % 5},
         }
 
 
@@ -171,7 +171,7 @@ def _wait_until_counted(platform: Platform) -> None:
     while time.monotonic() < deadline:
         seen = platform.call("GET", "/apps/shop/events/purchase/insight")["seen"]
         unplanned = platform.call("GET", "/apps/shop/unplanned")["items"]
-        if seen and any(one["event"] == "btn_click" for one in unplanned):
+        if seen and any(one["event"] == "checkout_click" for one in unplanned):
             return
         threading.Event().wait(0.2)
     raise AssertionError("the events were not counted in a minute")
