@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from trackplane.control import impact, insight_wire, rule_wire, wire
+from trackplane.control import impact, insight_wire, registry_wire, rule_wire, wire
 from trackplane.control.clients import register_client
 from trackplane.control.datasets import create_dataset
 from trackplane.control.impact import assess, check_impact
@@ -247,11 +247,11 @@ def test_everything_that_a_change_concerns_is_listed(shop: Shop) -> None:
         "views": "SELECT count(*) FROM page_view",
         "anything": "SELECT event, what FROM events",
     }.items():
-        save_query(shop.call, insight_wire.SavedQueryChange(name=name, sql=sql, app="shop"))
+        save_query(shop.call, registry_wire.SavedQueryChange(name=name, sql=sql, app="shop"))
     for name, events in (("ios", {"order_pay": ["what.total"]}), ("web", {"page_view": None})):
         register_client(
             shop.call,
-            insight_wire.ClientLock(
+            registry_wire.ClientLock(
                 format=1, app="shop", name=name, platform=name, language="python",
                 release="9.1", revision=1, events=events,  # type: ignore[arg-type]
             ),

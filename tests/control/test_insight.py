@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from PIL import Image, PngImagePlugin
 
-from trackplane.control import insight_wire, renewing, use_of_parts, wire
+from trackplane.control import insight_wire, registry_wire, renewing, use_of_parts, wire
 from trackplane.control.access import Actor
 from trackplane.control.clients import delete_client, list_clients, register_client
 from trackplane.control.insight import get_event_insight
@@ -143,7 +143,7 @@ def test_a_page_is_kept_for_a_minute(shop: Shop) -> None:
 
 def test_the_trust_badge_tells_each_criterion(shop: Shop) -> None:
     """A described, owned, used, valid and fresh event is of high trust; a bare one is not."""
-    register = insight_wire.SavedQueryChange(name="q", sql="SELECT 1 FROM order_pay", app="shop")
+    register = registry_wire.SavedQueryChange(name="q", sql="SELECT 1 FROM order_pay", app="shop")
     save_query(shop.call, register)
     pay(shop, 10)
     trust = insight(shop).trust
@@ -246,7 +246,7 @@ def test_a_metric_is_computed_and_explained(shop: Shop) -> None:
 def test_a_saved_query_is_checked_versioned_and_run(shop: Shop) -> None:
     """Against the views of its app; a stale change is refused."""
     pay(shop, 3)
-    change = insight_wire.SavedQueryChange
+    change = registry_wire.SavedQueryChange
     with pytest.raises(QueryError, match="ordr_pay"):
         save_query(shop.call, change(name="q", sql="SELECT * FROM ordr_pay", app="shop"))
     with pytest.raises(QueryError, match="what_totl"):
@@ -260,31 +260,31 @@ def test_a_saved_query_is_checked_versioned_and_run(shop: Shop) -> None:
         change_saved_query(Call(shop.platform, shop.call.actor, '"7"'), saved.id, body)
     change_saved_query(Call(shop.platform, shop.call.actor, '"1"'), saved.id, body)
     (item,) = list_saved_queries(
-        shop.call, insight_wire.SavedQueryFilter(app="shop", event="order_pay")
+        shop.call, registry_wire.SavedQueryFilter(app="shop", event="order_pay")
     ).items
     assert (item.version, item.description) == (2, "n")
     versions = list_saved_query_versions(shop.call, saved.id).items
     assert [each.version for each in versions] == [2, 1]
     delete_saved_query(shop.call, saved.id)
-    assert not list_saved_queries(shop.call, insight_wire.SavedQueryFilter()).items
+    assert not list_saved_queries(shop.call, registry_wire.SavedQueryFilter()).items
 
 
 def test_a_client_is_registered_by_its_lock_file(shop: Shop) -> None:
     """The same release again takes the place of the one before; its event is then implemented."""
-    lock = insight_wire.ClientLock(
+    lock = registry_wire.ClientLock(
         format=1, app="shop", name="kiosk", platform="web", language="python", release="3.0",
         revision=1, events={"order_pay": ["what.total"]},
     )  # fmt: skip
     register_client(shop.call, lock)
     again = register_client(shop.call, lock)
-    (item,) = list_clients(shop.call, insight_wire.ClientQuery(event="order_pay")).items
+    (item,) = list_clients(shop.call, registry_wire.ClientQuery(event="order_pay")).items
     assert (item.id, item.events) == (again.id, 1)
     found = insight(shop)
     assert [c.name for c in found.consumers.clients] == ["kiosk"]
     states = {(c.platform, c.release): c.state for c in found.life_cycle}
     assert states["web", "3.0"] == "implemented"
     delete_client(shop.call, again.id)
-    assert not list_clients(shop.call, insight_wire.ClientQuery()).items
+    assert not list_clients(shop.call, registry_wire.ClientQuery()).items
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (8, 6), **options: Any) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from trackplane.control import insight_wire, renewing, use_of_parts
+from trackplane.control import insight_wire, registry_wire, renewing, use_of_parts
 from trackplane.control.clients import list_clients, register_client
 from trackplane.control.insight import get_event_insight
 from trackplane.control.metrics import get_metric
@@ -42,18 +42,18 @@ def test_the_same_is_said_on_both_databases(
         for key, v in shop.recount().items()
     }
     assert shop.counts() == kept
-    query = insight_wire.SavedQueryChange(
+    query = registry_wire.SavedQueryChange(
         name="q", sql="SELECT what_total FROM order_pay", app="shop"
     )
     save_query(shop.call, query)
-    lock = insight_wire.ClientLock(
+    lock = registry_wire.ClientLock(
         format=1, app="shop", name="c", platform="web", language="python", release="3.0",
         revision=1, events={"order_pay": ["what.total"]},
     )  # fmt: skip
     register_client(shop.call, lock)
     register_client(shop.call, lock)
-    assert len(list_clients(shop.call, insight_wire.ClientQuery(app="shop")).items) == 1
-    assert len(list_saved_queries(shop.call, insight_wire.SavedQueryFilter(app="shop")).items) == 1
+    assert len(list_clients(shop.call, registry_wire.ClientQuery(app="shop")).items) == 1
+    assert len(list_saved_queries(shop.call, registry_wire.SavedQueryFilter(app="shop")).items) == 1
     page = get_event_insight(shop.call, "shop", "order_pay", insight_wire.InsightQuery())
     assert (page.seen, page.dirty, len(page.consumers.queries)) == (5, 1, 1)
     assert {(c.platform, c.state) for c in page.life_cycle} == {

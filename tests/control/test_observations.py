@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from trackplane.lake.census import census
 
 from .shop import Shop
 from .traffic import DAY_MS, event, until_counted
+
+OBSERVER = Path(__file__).with_name("observer.py")
 
 
 @pytest.fixture
@@ -74,6 +78,35 @@ def test_observations_stay_exact_through_kills_restarts_and_compaction(shop: Sho
     until_counted(lambda: shop.step(most_rows=20))
     assert shop.counts() == shop.recount()
     assert len({key.day for key in shop.counts()}) > 1
+
+
+@pytest.mark.faults
+def test_observations_stay_exact_when_the_process_is_killed(shop: Shop) -> None:
+    """By SIGKILL between and inside its transactions; the next process goes on."""
+    random_ = random.Random(11)
+    for number in range(12):
+        shop.send(*some(random_, 30))
+        shop.traffic.store()
+        if number == 6:
+            shop.traffic.compact()
+    lake = shop.traffic.manifest.folder
+    killed = 0
+    while True:
+        with subprocess.Popen(
+            [sys.executable, str(OBSERVER), str(shop.folder), str(lake)],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            said = [process.stdout.readline().strip() for _ in range(random_.randint(2, 3))]
+            process.kill()
+        if "done" in said:
+            break
+        killed += 1
+        if killed == 4:
+            shop.traffic.compact()
+    assert killed > 3
+    assert shop.counts() == shop.recount()
 
 
 def _failing(census_: Any) -> Any:

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trackplane.control.consumers import event_reads, touches
-from trackplane.control.insight_wire import ReadSet
 from trackplane.control.read_sets import read_set
+from trackplane.control.registry_wire import ReadSet
 from trackplane.plan.model import EventSpec, Property
 
 TOTAL = Property(type=("object",), properties={"value": Property(type=("number",))})

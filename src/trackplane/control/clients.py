@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from trackplane.control import insight_wire
+from trackplane.control import registry_wire
 from trackplane.control.access import new_secret
 from trackplane.control.apps import find_app
 from trackplane.control.insight_tables import clients
@@ -20,7 +20,7 @@ operations: Final = Operations("clients")
 
 
 @operations.add("GET", "/clients")
-def list_clients(call: Call, query: insight_wire.ClientQuery) -> insight_wire.Clients:
+def list_clients(call: Call, query: registry_wire.ClientQuery) -> registry_wire.Clients:
     """List the registered clients of the token's apps."""
     select = sa.select(clients)
     if query.app:
@@ -30,14 +30,14 @@ def list_clients(call: Call, query: insight_wire.ClientQuery) -> insight_wire.Cl
         select = select.where(clients.c.app.in_(call.actor.apps))
     with call.platform.database.read() as connection:
         items, cursor = page(connection, select, clients.c.id, query, _detail)
-    return insight_wire.Clients(
+    return registry_wire.Clients(
         items=[_summary(each) for each in items if not query.event or query.event in each.sends],
         next=cursor,
     )
 
 
 @operations.add("POST", "/clients", action="client.register", status=201)
-def register_client(call: Call, body: insight_wire.ClientLock) -> insight_wire.ClientDetail:
+def register_client(call: Call, body: registry_wire.ClientLock) -> registry_wire.ClientDetail:
     """Register a generated client by its lock file; the same release again takes the new one."""
     table = clients
     with call.platform.publisher.change(call.actor, f"client {body.name} registered") as change:
@@ -72,7 +72,7 @@ def register_client(call: Call, body: insight_wire.ClientLock) -> insight_wire.C
 
 
 @operations.add("GET", "/clients/{id}")
-def get_client(call: Call, id: Word) -> insight_wire.ClientDetail:
+def get_client(call: Call, id: Word) -> registry_wire.ClientDetail:
     """Show a registered client and what it may send."""
     with call.platform.database.read() as connection:
         return _detail(_row(connection, call, id))
@@ -95,9 +95,9 @@ def _row(connection: sa.Connection, call: Call, id: str) -> sa.Row[Any]:
     return row
 
 
-def _detail(row: sa.Row[Any]) -> insight_wire.ClientDetail:
+def _detail(row: sa.Row[Any]) -> registry_wire.ClientDetail:
     sends = msgspec.json.decode(row.events, type=dict[str, list[str] | None])
-    return insight_wire.ClientDetail(
+    return registry_wire.ClientDetail(
         id=row.id,
         app=row.app,
         name=row.name,
@@ -112,6 +112,6 @@ def _detail(row: sa.Row[Any]) -> insight_wire.ClientDetail:
     )
 
 
-def _summary(client: insight_wire.ClientDetail) -> insight_wire.Client:
-    fields = insight_wire.Client.__struct_fields__
-    return insight_wire.Client(**{name: getattr(client, name) for name in fields})
+def _summary(client: registry_wire.ClientDetail) -> registry_wire.Client:
+    fields = registry_wire.Client.__struct_fields__
+    return registry_wire.Client(**{name: getattr(client, name) for name in fields})

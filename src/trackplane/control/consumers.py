@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 import sqlalchemy as sa
 
-from trackplane.control import insight_wire
+from trackplane.control import insight_wire, registry_wire
 from trackplane.control.insight_tables import clients, saved_queries
 from trackplane.control.operations import Call
 from trackplane.control.publishing import Publisher
@@ -178,13 +178,13 @@ def _rules(
 
 def queries_of(
     call: Call, connection: sa.Connection, app: str
-) -> Iterator[tuple[sa.Row[Any], insight_wire.ReadSet]]:
+) -> Iterator[tuple[sa.Row[Any], registry_wire.ReadSet]]:
     """Give the saved queries over an app, or over all, that the token sees, with what they read."""
     table = saved_queries
     select = sa.select(table).where(table.c.app.in_((app, ""))).order_by(table.c.name)
     for row in connection.execute(select):
         if row.app or call.actor.everywhere or row.created_by == call.actor.person:
-            yield row, msgspec.json.decode(row.reads, type=insight_wire.ReadSet)
+            yield row, msgspec.json.decode(row.reads, type=registry_wire.ReadSet)
 
 
 def clients_of(
@@ -196,7 +196,7 @@ def clients_of(
         yield row, msgspec.json.decode(row.events, type=dict[str, list[str] | None])
 
 
-def event_reads(reads: insight_wire.ReadSet, event: str) -> Sequence[str] | bool | None:
+def event_reads(reads: registry_wire.ReadSet, event: str) -> Sequence[str] | bool | None:
     """Return the paths that a query reads of an event, None: all of them, False: it does not read it."""
     if reads.all:
         return None

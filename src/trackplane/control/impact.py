@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from trackplane.control import insight_wire, tables
+from trackplane.control import insight_wire, registry_wire, tables
 from trackplane.control.apps import find_app
 from trackplane.control.catalog import Catalog
 from trackplane.control.consumers import clients_of, event_reads, queries_of, rule_index, touches
@@ -352,7 +352,7 @@ def _queries(
 
 
 def _query_how(
-    touch: Touch, reads: insight_wire.ReadSet, name: str, paths: object
+    touch: Touch, reads: registry_wire.ReadSet, name: str, paths: object
 ) -> insight_wire.How:
     """Say what becomes of a query: over a view of its own the event's columns are the plan's."""
     if reads.all:

@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from trackplane.control.insight_wire import ReadSet
+from trackplane.control.registry_wire import ReadSet
 from trackplane.lake.columns import BUILT_IN_COLUMNS
 from trackplane.lake.views import typed_columns
 from trackplane.plan.model import EventSpec

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from trackplane.control import insight_wire, tables
+from trackplane.control import registry_wire, tables
 from trackplane.control.access import new_secret
 from trackplane.control.consumers import event_reads
 from trackplane.control.data_operations import reach
@@ -34,8 +34,8 @@ _VIEWS: Final = QueryRunner(ManifestReader(Path("/nonexistent/manifest.db")))
 
 @operations.add("GET", "/saved-queries", action="read")
 def list_saved_queries(
-    call: Call, query: insight_wire.SavedQueryFilter
-) -> insight_wire.SavedQueries:
+    call: Call, query: registry_wire.SavedQueryFilter
+) -> registry_wire.SavedQueries:
     """List the saved queries that the token reaches, by name."""
     table = saved_queries
     select = sa.select(table)
@@ -51,11 +51,11 @@ def list_saved_queries(
         items, cursor = page(connection, select, table.c.id, query, _view)
     if query.event:
         items = [each for each in items if event_reads(each.reads, query.event) is not False]
-    return insight_wire.SavedQueries(items=items, next=cursor)
+    return registry_wire.SavedQueries(items=items, next=cursor)
 
 
 @operations.add("POST", "/saved-queries", action="query.edit", status=201)
-def save_query(call: Call, body: insight_wire.SavedQueryChange) -> insight_wire.SavedQuery:
+def save_query(call: Call, body: registry_wire.SavedQueryChange) -> registry_wire.SavedQuery:
     """Save a query under a new name; it is checked against the views there are."""
     with call.platform.database.read() as connection:
         _require_free(connection, body, but="")
@@ -80,7 +80,7 @@ def save_query(call: Call, body: insight_wire.SavedQueryChange) -> insight_wire.
 
 
 @operations.add("GET", "/saved-queries/{id}", action="read")
-def get_saved_query(call: Call, id: Word) -> insight_wire.SavedQuery:
+def get_saved_query(call: Call, id: Word) -> registry_wire.SavedQuery:
     """Show a saved query."""
     with call.platform.database.read() as connection:
         return _view(_row(connection, call, id))
@@ -88,8 +88,8 @@ def get_saved_query(call: Call, id: Word) -> insight_wire.SavedQuery:
 
 @operations.add("PUT", "/saved-queries/{id}", action="query.edit", precondition=True)
 def change_saved_query(
-    call: Call, id: Word, body: insight_wire.SavedQueryChange
-) -> insight_wire.SavedQuery:
+    call: Call, id: Word, body: registry_wire.SavedQueryChange
+) -> registry_wire.SavedQuery:
     """Give a saved query another text, name, owner or description, as a new version."""
     with call.platform.database.read() as connection:
         call.match(str(_row(connection, call, id).version))
@@ -127,7 +127,7 @@ def delete_saved_query(call: Call, id: Word) -> Removed:
 
 
 @operations.add("GET", "/saved-queries/{id}/versions", action="read")
-def list_saved_query_versions(call: Call, id: Word) -> insight_wire.SavedQueryVersions:
+def list_saved_query_versions(call: Call, id: Word) -> registry_wire.SavedQueryVersions:
     """List a saved query's versions, newest first."""
     table = saved_query_versions
     with call.platform.database.read() as connection:
@@ -135,9 +135,9 @@ def list_saved_query_versions(call: Call, id: Word) -> insight_wire.SavedQueryVe
         rows = connection.execute(
             sa.select(table).where(table.c.id == id).order_by(table.c.version.desc())
         ).all()
-    return insight_wire.SavedQueryVersions(
+    return registry_wire.SavedQueryVersions(
         items=[
-            insight_wire.SavedQueryVersion(
+            registry_wire.SavedQueryVersion(
                 version=row.version,
                 name=row.name,
                 sql=row.sql,
@@ -170,7 +170,7 @@ def _run(call: Call, query: Query) -> QueryResult:
     )
 
 
-def _checked(call: Call, body: insight_wire.SavedQueryChange) -> insight_wire.ReadSet:
+def _checked(call: Call, body: registry_wire.SavedQueryChange) -> registry_wire.ReadSet:
     """Try a query on the views, without reading a row, and return what it may read.
 
     Raises:
@@ -199,7 +199,7 @@ def _checked(call: Call, body: insight_wire.SavedQueryChange) -> insight_wire.Re
 
 
 def _values(
-    call: Call, body: insight_wire.SavedQueryChange, reads: insight_wire.ReadSet, now: int
+    call: Call, body: registry_wire.SavedQueryChange, reads: registry_wire.ReadSet, now: int
 ) -> dict[str, Any]:
     return {
         "name": body.name,
@@ -230,7 +230,7 @@ def _keep_version(
 
 
 def _require_free(
-    connection: sa.Connection, body: insight_wire.SavedQueryChange, *, but: str
+    connection: sa.Connection, body: registry_wire.SavedQueryChange, *, but: str
 ) -> None:
     table = saved_queries
     if body.app:
@@ -265,15 +265,15 @@ def _sees(call: Call, row: sa.Row[Any]) -> bool:
     return call.actor.sees(row.app) if row.app else bool(row.created_by == call.actor.person)
 
 
-def _view(row: sa.Row[Any]) -> insight_wire.SavedQuery:
-    return insight_wire.SavedQuery(
+def _view(row: sa.Row[Any]) -> registry_wire.SavedQuery:
+    return registry_wire.SavedQuery(
         id=row.id,
         name=row.name,
         app=row.app,
         sql=row.sql,
         description=row.description,
         owner=row.owner,
-        reads=msgspec.json.decode(row.reads, type=insight_wire.ReadSet),
+        reads=msgspec.json.decode(row.reads, type=registry_wire.ReadSet),
         version=row.version,
         created_at=row.created_at,
         created_by=row.created_by,

@@ -19,11 +19,11 @@ from trackplane.control.consumers import RuleIndex, rule_index
 from trackplane.control.event_states import overall_states
 from trackplane.control.insight import facts_from
 from trackplane.control.insight_tables import observation_state, saved_queries
-from trackplane.control.insight_wire import ReadSet
 from trackplane.control.observations import Usage
 from trackplane.control.plan_publishing import held_workspace
 from trackplane.control.platform import Platform
 from trackplane.control.publishing import Publisher
+from trackplane.control.registry_wire import ReadSet
 from trackplane.control.review_tables import change_items, changes
 from trackplane.control.search.index import Use, set_use
 from trackplane.control.trust import event_trust, metric_trust
