@@ -431,3 +431,12 @@ def test_changes_know_their_paths():
     paths = {(change.path, change.field) for change in part.changes}
     assert paths == {("", "title"), ("what.o.l[]", "min")}
     assert isinstance(part.changes[0], Change)
+
+
+def test_where_many_are_alike_no_rename_is_guessed():
+    """A hundred events of one shape and title that went and came tell nothing of one another."""
+    one = "{{{}}}".format(
+        ", ".join(f"a{n}: {{title: T, what: {{x: string, y: string}}}}" for n in range(100))
+    )
+    found = told(one, one.replace("a", "b").replace("whbt", "what"))
+    assert (found.counts.added, found.counts.removed, found.counts.renamed) == (100, 100, 0)

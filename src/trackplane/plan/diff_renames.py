@@ -14,7 +14,7 @@ from typing import Final
 from trackplane.plan.model import EventSpec, Property
 
 _SURE: Final = 0.6
-_EACH: Final = 24  # candidates looked at for one that came; more alike than that tells nothing
+_EACH: Final = 24  # candidates for one that came; where more are alike, likeness tells nothing
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\W\d_a-zA-Z]+")
 
 
@@ -49,7 +49,10 @@ def renamed_events(
     pairs = []
     for name, spec in come.items():
         near = dict.fromkeys(
-            was for key in _keys(name, spec) for was in buckets.get(key, ())[:_EACH]
+            was
+            for key in _keys(name, spec)
+            if len(bucket := buckets.get(key, ())) <= _EACH
+            for was in bucket
         )
         for was in near:
             sure = _event_likeness(name, was, spec, gone[was])
