@@ -28,6 +28,10 @@ CONFIG = """
 "path.revision" = 1
 "path.version" = 1
 "path.name" = "net"
+"path.id" = 1
+"path.n" = 1
+"path.person" = "ann"
+"path.team" = "pay"
 
 [checks.positive_data_acceptance]
 expected-statuses = [200, 201, 401, 403, 404, 409, 412, 422, 428]
@@ -52,6 +56,8 @@ def test_schemathesis_finds_nothing(start: Callable[..., Any], tmp_path: Path) -
     for path, source in (("/functions", FUNCTION), ("/tables", TABLE), ("/scripts", SCRIPT)):
         named = source.replace(": countries", ": net").replace(": enrich", ": net")
         assert control.client.post(path, json={"source": named}).status_code == 201
+    library = "format: 1\nlibrary: net\nversion: 1\ntypes: {card: string}\n"
+    assert control.client.put("/libraries/net/1", json={"source": library}).is_success
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     examples = 4 * int(os.environ.get("TRACKPLANE_TEST_SCALE", "1"))
     run = subprocess.run(

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from trackplane.control import change_wire as wire
 from trackplane.control import notices, review_tables
-from trackplane.control.changes import find_change, record
+from trackplane.control.change_state import find_change, record
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
 from trackplane.control.problems import ForbiddenError, NotFoundError

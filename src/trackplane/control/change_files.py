@@ -17,7 +17,7 @@ from trackplane.control.change_branch import (
     read_branch,
     version_row,
 )
-from trackplane.control.changes import (
+from trackplane.control.change_state import (
     OPEN,
     StateError,
     etag_of,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from trackplane.control import change_wire as wire
 from trackplane.control import insight_wire, notices, review_tables
 from trackplane.control.change_merge import merged_branch
-from trackplane.control.changes import (
+from trackplane.control.change_state import (
     OPEN,
     StateError,
     base_revision,

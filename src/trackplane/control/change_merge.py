@@ -19,17 +19,16 @@ from trackplane.control.change_branch import (
     read_branch,
 )
 from trackplane.control.change_files import base_files, overlay_at
-from trackplane.control.changes import (
-    STATES,
+from trackplane.control.change_state import (
     StateError,
     find_change,
     record,
     require_author,
     require_state,
     save_branch,
-    shown,
     update,
 )
+from trackplane.control.change_view import STATES, shown
 from trackplane.control.operations import Call, Operations
 from trackplane.control.plan_publishing import overlay_between, publish_plan
 from trackplane.control.problems import ConflictsError

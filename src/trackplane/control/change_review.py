@@ -10,18 +10,16 @@ import sqlalchemy as sa
 from trackplane.control import change_wire as wire
 from trackplane.control import notices, review_tables
 from trackplane.control.change_branch import overlay_of, read_branch, version_row
-from trackplane.control.changes import (
+from trackplane.control.change_state import (
     OPEN,
-    STATES,
-    Viewer,
     find_change,
     record,
     require_author,
     require_state,
     settle,
-    shown,
     update,
 )
+from trackplane.control.change_view import STATES, Viewer, shown
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
 from trackplane.control.problems import ForbiddenError, NotFoundError, StaleError

@@ -13,7 +13,7 @@ from trackplane.control import notices, review_tables, tables
 from trackplane.control import requirement_wire as wire
 from trackplane.control.access import SYSTEM
 from trackplane.control.approvers import owners_of
-from trackplane.control.changes import Viewer
+from trackplane.control.change_view import Viewer
 from trackplane.control.observations import DAY_MS, Usage, day_of, sums, usage
 from trackplane.control.operations import Call, Operations
 from trackplane.control.platform import Platform

@@ -18,7 +18,7 @@ from trackplane.control import wire
 from trackplane.control.apps import find_app
 from trackplane.control.change_branch import Branch, applied, read_branch
 from trackplane.control.change_files import base_files, overlay_at
-from trackplane.control.changes import find_change
+from trackplane.control.change_state import find_change
 from trackplane.control.operations import Call, Operations
 from trackplane.control.plan_publishing import overlay_between
 from trackplane.errors import Finding, InputError
