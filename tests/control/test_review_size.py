@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import Running
+from .conftest import Running, until
 from .review import Review, Station
+from .test_publishing import Node, nodes
 
 pytestmark = pytest.mark.integration
 
@@ -57,6 +59,34 @@ def test_a_merge_of_one_event_among_two_thousand_takes_well_under_a_second(
     assert merged["changed"] == ["event_1000"]
     assert took < 1.0, took
     print(f"merge of one event among 2,000: {took * 1000:.0f} ms")
+
+
+def test_merges_are_effective_on_all_nodes_and_each_tells_after_how_long(
+    station: Station, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One event among two thousand, merged ten times; two nodes follow."""
+    review = Review(station, "followed", plan(2_000))
+    control = review.control
+    times: list[int] = []
+    with nodes(control.addresses.grpc, control.folder, tmp_path, one=Node(), two=Node()):
+        for n in range(10):
+            made = review.propose((f"title: Event {n}\n", f"title: The event {n}\n"))
+            review.act("dan", made["id"], "approve")
+            merged = review.merge(made["id"])
+
+            def effective(id: int = made["id"]) -> Any:
+                found = review.get(id)
+                return found if found["effective_ms"] is not None else None
+
+            found = until(effective, "the merge to be effective")
+            assert found["number"] == merged["number"]
+            times.append(found["effective_ms"])
+        states = review.admin.get(f"/rulesets/{merged['number']}").json()["nodes"]
+        assert [state["node"] for state in states] == ["one", "two"]
+    times.sort()
+    assert times[-1] < 1_000, times
+    with capsys.disabled():
+        print(f"\nmerge effective on 2 of 2 nodes: p50 {times[5]} ms, max {times[-1]} ms")
 
 
 def test_a_change_of_every_event_is_saved_paged_approved_and_merged(
