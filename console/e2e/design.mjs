@@ -308,7 +308,19 @@ await withBrowser(async (driver) => {
   });
 
   await driver.step("the board, people, teams and preferences", async () => {
+    const day = (days) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+    for (const [title, deadline, people, event] of [
+      ["Do campaigns bring buyers?", day(-20), ["ann"], "promo_page"],
+      ["会员等级对复购的影响", day(50), ["ann", "ben"], "account_page"],
+      ["How many orders are paid?", day(-3), ["ben"], "purchase"],
+      ["Which pages lose people on the way to the basket?", null, [], undefined],
+    ]) await call("ann", "POST", "/requirements", { title, deadline, people, events: event ? [{ app: "shop", event }] : [] });
     await as("ann", "/requirements");
+    await page.getByRole("region", { name: "Online" }).getByText("How many orders are paid?").waitFor();
+    await page.getByText("20 days overdue").waitFor();
+    await page.getByRole("switch", { name: "Overdue" }).press("Space");
+    await page.getByText("会员等级对复购的影响").waitFor({ state: "hidden" });
+    await page.getByRole("switch", { name: "Overdue" }).press("Space");
     await page.getByRole("link", { name: /How do people pay/ }).waitFor();
     await driver.accessible("requirements");
     await driver.picture("requirements");

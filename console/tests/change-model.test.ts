@@ -82,10 +82,10 @@ describe("threads", () => {
 });
 
 describe("approvals", () => {
-  it("count as given, needed and fallen", () => {
+  it("count over the whole change, not over the page that is shown", () => {
     const fell = [{ by: "ben", at: 1, because: "it changed" }];
-    const approvals = [{ approved: true, fallen: fell }, { approved: false, fallen: fell }, { approved: false, fallen: [] }] as unknown as Approval[];
-    expect(approvalCount(approvals)).toEqual({ given: 1, needed: 3, fallen: 1 });
+    const shown = [{ approved: true, fallen: fell }, { approved: false, fallen: fell }, { approved: false, fallen: [] }] as unknown as Approval[];
+    expect(approvalCount(change({ counts: { added: 10_000, changed: 3 }, waiting: 10_001 }), shown)).toEqual({ given: 2, needed: 10_003, fallen: 1 });
   });
 });
 

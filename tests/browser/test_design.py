@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,10 +47,9 @@ def prepare(platform: Platform) -> dict[str, Any]:
     call = platform.call
     body = {"app": "shop", "title": "Shop", "validation": "enforce", "allow_list": "warn"}
     call("POST", "/apps", json=body | {"review": "required"})
-    for person, (_, teams) in PEOPLE.items():
+    for person in PEOPLE:
         profile = {"name": person.title(), "email": f"{person}@example.com"}
         call("PUT", f"/people/{person}", etag="*", json=profile)
-        assert isinstance(teams, tuple)
     for team in sorted({team for _, teams in PEOPLE.values() for team in teams}):
         members = [person for person, (_, teams) in PEOPLE.items() if team in teams]
         call("PUT", f"/teams/{team}", etag="*", json={"title": team.title(), "members": members})
@@ -95,7 +94,7 @@ def purchase(number: int, version: str = "9.2.0", platform: str = "mobile") -> d
         "who": {"user_id": f"u{number % 50}", "session_id": f"s{number % 60}"},
         "how": {"platform": platform, "app_version": version},
         "what": {"order_id": f"ORD-{10_000 + number}", "total": total}
-        | ({"amount": total["value"]} if version < "9" and len(version) == 5 else {}),  # noqa: PLR2004
+        | ({"amount": total["value"]} if version.startswith("8.") else {}),
     }
 
 
@@ -136,7 +135,7 @@ def drive(platform: Platform, scene: Mapping[str, Any]) -> None:
     assert answer.returncode == 0, f"{answer.stdout[-6000:]}\n{answer.stderr[-6000:]}"
 
 
-def _await(holds: Any, what: str) -> None:
+def _await(holds: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:

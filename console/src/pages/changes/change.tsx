@@ -8,14 +8,14 @@ import type { Change, PartConflict } from "../../api/review";
 import { Icon } from "../../components/icons";
 import { Person } from "../../components/person";
 import { ErrorState, Loading, PageHead } from "../../components/states";
-import { ago, moment } from "../../format";
+import { ago, count, moment } from "../../format";
 import { useText } from "../../i18n";
 import { ChangeActions } from "./actions";
 import { ChecksTab } from "./checks";
 import { DiscussionTab } from "./discussion";
 import { EventsTab } from "./events";
 import { HistoryTab } from "./history";
-import { approvalCount, countsOf, isTab, partsOf, TABS, threadsOf, type Tab } from "./model";
+import { approvalCount, isTab, TABS, threadsOf, type Tab } from "./model";
 import { OverviewTab } from "./overview";
 import { ChangeSize, ChangeStateBadge } from "./parts";
 import { ReviewersTab } from "./reviewers";
@@ -52,11 +52,11 @@ function Opened({ change }: { change: Change }) {
   const [conflicts, setConflicts] = useState<readonly PartConflict[]>([]);
   const threads = threadsOf(comments.data ?? []);
   const open = threads.filter((thread) => !thread.resolved).length;
-  const agreed = approvalCount(approvals.data?.items ?? []);
+  const agreed = approvalCount(change, approvals.data?.items ?? []);
   const counters: Partial<Record<Tab, string>> = {
-    events: String(partsOf(countsOf(change)) || ""),
+    events: agreed.needed ? count(agreed.needed, locale) : "",
     discussion: open ? String(open) : "",
-    reviewers: agreed.needed ? `${agreed.given}/${agreed.needed}` : "",
+    reviewers: agreed.needed ? `${count(agreed.given, locale)}/${count(agreed.needed, locale)}` : "",
   };
   return (
     <>

@@ -22,6 +22,8 @@ const SideBySide = lazy(async () => ({ default: (await import("../rules/side-by-
 
 const LAYOUTS = ["list", "side", "text"] as const;
 type Layout = (typeof LAYOUTS)[number];
+/** Of more parts than this only heads are shown at first, and no text is asked for. */
+const OPEN_AT_ONCE = 12;
 const SEVERITIES = ["", "breaking", "narrowing", "additive"] as const;
 
 export function EventsTab({ change, threads, focus }: { change: Change; threads: readonly Thread[]; focus: string | undefined }) {
@@ -96,7 +98,7 @@ export function EventsTab({ change, threads, focus }: { change: Change; threads:
     if (property === "") return null;
     const here = threadsAt(threads, event, property);
     const write = writing?.event === event && writing.property === (property ?? "");
-    const whole = property === undefined ? items.find((part) => part.name === event && (part.kind === "added" || part.kind === "removed")) : undefined;
+    const whole = property === undefined && items.length <= OPEN_AT_ONCE ? items.find((part) => part.name === event && (part.kind === "added" || part.kind === "removed")) : undefined;
     if (!here.length && !write && !whole) return null;
     return (
       <>
@@ -118,7 +120,7 @@ export function EventsTab({ change, threads, focus }: { change: Change; threads:
         <div className="tp-files-list">
           <Stack gap={8} p={12}>
             <TextInput data-search size="xs" aria-label={t("change.events.search")} placeholder={t("change.events.search")} leftSection={<Icon name="search" size={14} />} value={text} onChange={(event) => narrow(() => setText(event.currentTarget.value))} />
-            <Select size="xs" aria-label={t("change.events.compatibility")} value={severity} allowDeselect={false} onChange={(next) => narrow(() => setSeverity(SEVERITIES.find((value) => value === next) ?? ""))} data={SEVERITIES.map((value) => ({ value, label: value ? `${t(`compatibility.${value}`)} (${count(counts[value], locale)})` : t("change.events.any", { count: total }) }))} />
+            <Select size="xs" aria-label={t("change.events.compatibility")} value={severity} allowDeselect={false} onChange={(next) => narrow(() => setSeverity(SEVERITIES.find((value) => value === next) ?? ""))} data={SEVERITIES.map((value) => ({ value, label: value ? `${t(`compatibility.${value}`)} (${count(counts[value], locale)})` : t("change.events.any", { count: count(total, locale) }) }))} />
           </Stack>
           <Stack component="ul" gap={0} m={0} p="0 6px 8px" style={{ listStyle: "none" }} aria-label={t("change.tab.events")}>
             {items.map((part) => (
@@ -147,7 +149,7 @@ export function EventsTab({ change, threads, focus }: { change: Change; threads:
         ) : layout === "text" ? (
           texts.map((part) => <PartText key={`${part.section} ${part.name}`} change={change} part={part} first={texts.length <= 5} />)
         ) : (
-          <PlanDiff changes={items} layout={layout} aside={aside} below={below} open={items.length <= 12} />
+          <PlanDiff changes={items} layout={layout} aside={aside} below={below} open={items.length <= OPEN_AT_ONCE} />
         )}
         <Pages trail={trail} next={diff.data.next} go={setTrail} />
       </Stack>

@@ -77,13 +77,10 @@ export function threadsAt(threads: readonly Thread[], event: string, property = 
   return threads.filter(({ root }) => root.event === event && root.property === property);
 }
 
-/** How far the approvals of a change are. */
-export function approvalCount(approvals: readonly Approval[]): { given: number; needed: number; fallen: number } {
-  return {
-    needed: approvals.length,
-    given: approvals.filter((approval) => approval.approved).length,
-    fallen: approvals.filter((approval) => !approval.approved && approval.fallen.length > 0).length,
-  };
+/** How far the approvals of a change are; `shown` is a page of them, and tells of those that fell. */
+export function approvalCount(change: Change, shown: readonly Approval[]): { given: number; needed: number; fallen: number } {
+  const needed = partsOf(countsOf(change));
+  return { needed, given: Math.max(0, needed - change.waiting), fallen: shown.filter((approval) => !approval.approved && approval.fallen.length > 0).length };
 }
 
 /** Days until an ISO date, negative once it has passed; both ends are whole days. */

@@ -98,7 +98,7 @@ function Next({ change, approvals, threads }: { change: Change; approvals: reado
   const action = nextAction(change.state);
   if (!action) return null;
   const { allowed, reasons } = allowedOf(change, action);
-  const { given, needed, fallen } = approvalCount(approvals);
+  const { given, needed, fallen } = approvalCount(change, approvals);
   const open = threads.filter((thread) => !thread.resolved).length;
   const lines: { ok: boolean; text: string; tab: "reviewers" | "discussion" | "events" }[] = [];
   const size = partsOf(countsOf(change));
