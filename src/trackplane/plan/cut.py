@@ -22,7 +22,7 @@ SKIP: Final = ""  # nothing to read
 KEY: Final = "*"  # a top-level key with its value
 WHOLE: Final = "**"  # the whole text: it could not be cut
 
-_BLOCK: Final = 1 << 20
+_BLOCK: Final = 1 << 16  # characters: two of them fit a processor's cache
 
 _LINE_OF_KEY: Final = re.compile(r"\n(?=[^\s#])")
 _SECTION: Final = re.compile(r"(types|groups|events|metrics)[ \t]*:[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")
@@ -107,11 +107,10 @@ def indent_of(text: str, start: int) -> int:
 def common_ends(before: str, after: str) -> tuple[int, int]:
     """Return how many characters two texts share at their beginning, and then at their end."""
     limit = min(len(before), len(after))
-    head = _common(limit, lambda low, high: before[low:high] == after[low:high])
-    rest = limit - head
+    head = _common(limit, lambda low, high: after.startswith(before[low:high], low))
     old, new = len(before), len(after)
     tail = _common(
-        rest, lambda low, high: before[old - high : old - low] == after[new - high : new - low]
+        limit - head, lambda low, high: after.startswith(before[old - high : old - low], new - high)
     )
     return head, tail
 

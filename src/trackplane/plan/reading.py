@@ -105,7 +105,9 @@ class Step:
         for section in SECTIONS:
             homes, gone_names = self._before.homes[section], self._gone[section]
             if gone_names:
-                homes = {name: file for name, file in homes.items() if name not in gone_names}
+                homes = dict(homes)
+                for name in gone_names:
+                    homes.pop(name, None)
             self.state.homes[section] = homes
         for path, held in read.items():
             self._take(path, held)
@@ -237,9 +239,11 @@ class Step:
         new = self._new["events"]
         if not same:
             again = state.homes["events"].keys() - new.keys()
-        else:
+        elif stale:
             again = {name for name, uses in before.uses.items() if not uses.isdisjoint(stale)}
             again = (again & state.homes["events"].keys()) - new.keys()
+        else:
+            again = set()
         new.update(self._again(again))
         gone = self._gone["events"] - state.homes["events"].keys()
         added = self._added = [name for name in new if name not in before.events]
@@ -316,7 +320,7 @@ class Step:
     def _check_names(self) -> None:
         """Refuse names of events that people or code would mix up."""
         state, before = self.state, self._before
-        gone = before.events.keys() - state.events.keys() if self._gone["events"] else set()
+        gone = [n for n in self._gone["events"] if n not in state.events and n in before.events]
         if not gone and not self._added:
             state.looks, state.codes = before.looks, before.codes
         else:
