@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -419,3 +421,20 @@ def test_a_plan_too_large_for_one_request_is_applied_in_several(
     assert again["revision"] == answer["revision"]
     last = trackplane("plan", "log", "--app", app, "--limit", "1", "--json").json["items"][0]
     assert last["message"].startswith("many (part ")
+
+
+def test_the_examples_of_the_documentation_run(
+    tmp_path: Path, trackplane: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands at the top of plan-as-code.md in their order, and its library."""
+    page = (ROOT / "docs/plan-as-code.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    commands = re.search(r"```sh\n(.*?)```", page, re.DOTALL)
+    assert commands
+    for line in commands[1].splitlines():
+        trackplane(*shlex.split(line, comments=True)[1:])
+    library = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert library
+    Path("commerce.yaml").write_text(library[1])
+    trackplane("library", "publish", "commerce.yaml")
+    assert trackplane("library", "show", "commerce@1").stdout == library[1]
