@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml_rs
 
 from trackplane.plan import load_library, load_plan
 from trackplane.plan.events import CHECK_KEYS, EVENT_KEYS
@@ -14,9 +17,11 @@ from trackplane.plan.metric_reader import METRIC_KEYS
 from trackplane.plan.model import PII_CLASSES, PURPOSES
 from trackplane.plan.reading import TOP_KEYS
 from trackplane.plan.shapes import PROPERTY_KEYS
+from trackplane.plan.variant_reader import MAX_VARIANTS
 from trackplane.plan.vocabularies import PII_MEANINGS, PURPOSE_MEANINGS
 
-MANUAL = (Path(__file__).parents[2] / "docs/plan.md").read_text()
+ROOT = Path(__file__).parents[2]
+MANUAL = (ROOT / "docs/plan.md").read_text()
 
 
 def test_the_manuals_examples_run():
@@ -28,6 +33,30 @@ def test_the_manuals_examples_run():
     assert sorted(v.code for v in names["violations"]) == ["min", "missing", "missing"]
     assert load_plan(text).metrics
     assert load_library(library).id == "commerce@3"
+    for name, example in (("plan", text), ("library", library)):
+        schema = json.loads((ROOT / f"spec/{name}.schema.json").read_text())
+        jsonschema.Draft202012Validator.check_schema(schema)
+        tree = yaml_rs.loads(example, parse_datetime=False)
+        jsonschema.Draft202012Validator(schema).validate(tree)
+
+
+def test_the_schemas_name_the_keys_and_words_of_the_code():
+    """An editor offers what the reader takes."""
+    plan = json.loads((ROOT / "spec/plan.schema.json").read_text())
+    library = json.loads((ROOT / "spec/library.schema.json").read_text())
+    parts = plan["$defs"]
+    assert plan["properties"].keys() == set(TOP_KEYS)
+    assert library["properties"].keys() == set(LIBRARY_KEYS)
+    assert parts["event"]["properties"].keys() == set(EVENT_KEYS)
+    assert parts["shape"]["properties"].keys() == set(PROPERTY_KEYS)
+    assert set(parts["loose"]["propertyNames"]["enum"]) == set(PROPERTY_KEYS)
+    assert parts["metric"]["properties"].keys() == set(METRIC_KEYS)
+    assert parts["check"]["properties"].keys() == set(CHECK_KEYS)
+    assert tuple(parts["pii"]["enum"]) == PII_CLASSES
+    assert tuple(parts["purpose"]["enum"]) == PURPOSES
+    assert parts["event"]["properties"]["variants"]["maxItems"] == MAX_VARIANTS
+    for name, part in library["$defs"].items():
+        assert part == parts[name]
 
 
 @pytest.mark.parametrize("meanings", [PII_MEANINGS, PURPOSE_MEANINGS])
