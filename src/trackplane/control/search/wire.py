@@ -20,7 +20,7 @@ class SearchQuery(Paging):
     descriptions where there are several.
     """
 
-    q: Annotated[str, Meta(max_length=1_000_000)] = ""
+    q: Annotated[str, Meta(max_length=20_000)] = ""
     kind: Many = ""
     app: Many = ""
     owner: Many = ""
