@@ -24,6 +24,7 @@ FREE_VARIABLES: Final[Mapping[str, str]] = {
     "TRACKPLANE_URL": "control plane address for the command line",
     "TRACKPLANE_WRITE_KEY": "write key for `trackplane source run`",
     "TRACKPLANE_TOKEN": "API token for the command line",
+    "TRACKPLANE_PLAN_MAX_MB": "the largest plan file that the command line reads, in MB (256)",
     "TRACKPLANE_DEMO_SESSIONS": "path of the recorded sessions for `trackplane demo`",
     "TRACKPLANE_TEST_SCALE": "factor on the kills and examples of the test suites",
     "TRACKPLANE_REQUIRE_CONSOLE": "1: building a wheel without the console is an error",

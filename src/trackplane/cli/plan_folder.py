@@ -6,6 +6,7 @@ the base of a merge when somebody else was first. It belongs into version contro
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from trackplane.errors import ConfigurationError, Finding, InputError
 from trackplane.plan import Library, PlanError, Workspace, load_library, split_libraries
 from trackplane.plan.edit import uses_of
 from trackplane.plan.lint import LintRules, load_rules
-from trackplane.plan.text import check_size, decode
+from trackplane.plan.text import MAX_FILE_BYTES, check_size, decode
 from trackplane.rules.plan_check import check_expressions
 
 PlanArgument = typer.Argument(
@@ -139,6 +140,16 @@ def open_folder(path: Path, *, empty: bool = False) -> PlanFolder:
     )
 
 
+def _limit() -> int:
+    """Return how many bytes a file may have: what the environment says, or the usual."""
+    given = os.environ.get("TRACKPLANE_PLAN_MAX_MB")
+    if given is None:
+        return MAX_FILE_BYTES
+    if not given.isdecimal() or not int(given):
+        raise ConfigurationError(f"TRACKPLANE_PLAN_MAX_MB is {given!r}, not a number of megabytes")
+    return int(given) << 20
+
+
 def read_file(path: Path) -> str:
     """Return a file's text.
 
@@ -147,8 +158,9 @@ def read_file(path: Path) -> str:
         PlanError: it is too large, or not UTF-8.
     """
     try:
-        check_size(path.stat().st_size, file=str(path))
-        return decode(path.read_bytes(), file=str(path))
+        limit = _limit()
+        check_size(path.stat().st_size, file=str(path), limit=limit)
+        return decode(path.read_bytes(), file=str(path), limit=limit)
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
 

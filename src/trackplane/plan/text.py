@@ -38,7 +38,7 @@ def check_size(size: int, *, file: str, limit: int = MAX_FILE_BYTES) -> None:
             code="too_large",
             message=f"the file has {_megabytes(size)}, more than the limit of {_megabytes(limit)}",
             file=file,
-            hint="cut the plan into several files; the limit can be set",
+            hint="cut the plan into several files, or set TRACKPLANE_PLAN_MAX_MB",
         )
         raise PlanError(f"{file} is too large", findings=[finding])
 
