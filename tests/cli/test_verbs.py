@@ -145,7 +145,7 @@ def test_without_a_token_or_a_platform_it_says_what_to_do(project: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "arguments", [("nonsense",), ("plan", "check"), ("plan", "check", "no.yaml")]
+    "arguments", [("nonsense",), ("rule", "check"), ("plan", "check", "no.yaml")]
 )
 def test_wrong_calls_exit_with_2(project: Path, arguments: tuple[str, ...]) -> None:
     """Usage errors are told apart from findings, and from faults of ours."""
