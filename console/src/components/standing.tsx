@@ -41,7 +41,7 @@ export function TrustMark({ level, words = true }: { level: string; words?: bool
   if (!level) return null;
   const text = id ? t(id) : level;
   return (
-    <span className="tp-trust" data-tone={tone} title={words ? undefined : t("trust.title", { level: text })} style={{ color: `light-dark(var(--mantine-color-${tone}-9), var(--mantine-color-${tone}-3))` }}>
+    <span className="tp-trust" data-tone={tone} title={words ? undefined : t("trust.title", { level: text })} style={{ color: `light-dark(${tone === "orange" ? "#a03a00" : `var(--mantine-color-${tone}-9)`}, var(--mantine-color-${tone}-3))` }}>
       <Icon name="shield" size={15} />
       {words ? text : <span className="tp-hidden">{text}</span>}
     </span>

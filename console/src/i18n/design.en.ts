@@ -106,7 +106,7 @@ export const designEn = {
   "compatibility.neutral": "Neutral",
   "compatibility.neutral.about": "Nothing that is sent or read changes: a title, an owner.",
   "event.back": "Back to the catalogue",
-  "event.seen": "seen {ago}",
+  "event.seen": "last seen {ago}",
   "event.never": "Never seen",
   "event.watch": "Watch live",
   "event.edit": "Edit",
@@ -478,4 +478,5 @@ export const designEn = {
   "metric.words": "{measure} over {of} events",
   "metric.words.where": ", where {where}",
   "metric.words.unit": ", in {unit}",
+  "editor.conflict.keep": "Save mine over it",
 } as const;

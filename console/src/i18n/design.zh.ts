@@ -108,7 +108,7 @@ export const designZh: Record<keyof typeof designEn, string> = {
   "compatibility.neutral": "无影响",
   "compatibility.neutral.about": "发送和读取的内容都不变：只是标题、负责人等。",
   "event.back": "返回目录",
-  "event.seen": "{ago}出现过",
+  "event.seen": "最近出现：{ago}",
   "event.never": "从未出现",
   "event.watch": "查看实时",
   "event.edit": "编辑",
@@ -480,4 +480,5 @@ export const designZh: Record<keyof typeof designEn, string> = {
   "metric.words": "对 {of} 事件计算 {measure}",
   "metric.words.where": "，条件为 {where}",
   "metric.words.unit": "，单位 {unit}",
+  "editor.conflict.keep": "用我的覆盖保存",
 };

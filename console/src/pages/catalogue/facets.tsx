@@ -62,7 +62,7 @@ function OneFacet({ facet, values, chosen, toggle }: { facet: FacetName; values:
 
 /** A facet's value in words. */
 export function facetValue(facet: FacetName, value: string, t: Translate): string {
-  if (facet === "kind" && (value === "event" || value === "metric" || value === "group" || value === "property")) return t(`catalogue.kind.${value}`);
+  if (facet === "kind" && (value === "event" || value === "metric" || value === "group" || value === "property" || value === "type")) return t(`catalogue.kind.${value}`);
   if (facet === "state" && isState(value)) return t(`state.${value}`);
   return value || "–";
 }

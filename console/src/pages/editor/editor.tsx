@@ -423,6 +423,7 @@ function Editor({ opened, moved }: { opened: Opened; moved: (change: number) => 
             save.reset();
           }}
           keepMine={() => save.mutate({ into: change, over: conflict.etag })}
+          keepLabel={t("editor.conflict.keep")}
         />
       )}
     </EditingProvider>

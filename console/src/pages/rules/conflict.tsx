@@ -14,9 +14,11 @@ interface ConflictDialogProps {
   close: () => void;
   take: (source: string) => void;
   keepMine: () => void;
+  /** What keeping mine is called, where it publishes nothing. */
+  keepLabel?: string;
 }
 
-export function ConflictDialog({ conflict, title, about, busy, mine, close, take, keepMine }: ConflictDialogProps) {
+export function ConflictDialog({ conflict, title, about, busy, mine, close, take, keepMine, keepLabel }: ConflictDialogProps) {
   const { t } = useText();
   return (
     <Modal opened onClose={close} size="min(1100px, 94vw)" title={<Text fw={650}>{t("conflict.title")}</Text>} closeButtonProps={{ "aria-label": t("action.cancel") }}>
@@ -32,7 +34,7 @@ export function ConflictDialog({ conflict, title, about, busy, mine, close, take
           </Button>
           {conflict.merged !== null && <Button onClick={() => take(conflict.merged ?? "")}>{t("rule.merge.take")}</Button>}
           <Button variant={conflict.merged === null ? "filled" : "default"} loading={busy} onClick={keepMine}>
-            {t("conflict.publish_mine")}
+            {keepLabel ?? t("conflict.publish_mine")}
           </Button>
         </Group>
       </Stack>
