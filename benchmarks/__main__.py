@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.report import Row, document, machine, page, tables
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("engine", "collector", "lake", "queue", "plan", "assist", "end_to_end")
+NAMES = ("engine", "collector", "lake", "queue", "plan", "assist", "search", "end_to_end")
 
 
 class FailedError(Exception):
