@@ -2,7 +2,7 @@
 import { Badge, Group, Text, Tooltip } from "@mantine/core";
 import type { Change, ChangeState } from "../../api/review";
 import { Compatibility } from "../../components/badges";
-import { count } from "../../format";
+import { count, day } from "../../format";
 import { useText } from "../../i18n";
 import { countsOf, daysUntil, STATE_TONES } from "./model";
 
@@ -50,14 +50,14 @@ export function ChangeSize({ change }: { change: Pick<Change, "counts"> }) {
   );
 }
 
-/** A deadline in words; red once it has passed. */
+/** A deadline in words; red once it has passed. What is `over` is late no more. */
 export function Deadline({ date, over = false }: { date: string; over?: boolean }) {
-  const { t } = useText();
+  const { t, locale } = useText();
   const days = daysUntil(date, Date.now());
   const late = days < 0 && !over;
   return (
     <Text span fz="xs" fw={late ? 650 : 400} c={late ? "var(--mantine-color-error)" : "inherit"}>
-      {days < 0 ? t("deadline.past", { days: -days }) : days === 0 ? t("deadline.today") : t("deadline.in", { days })}
+      {days < 0 && over ? day(date, locale) : days < 0 ? t("deadline.past", { days: -days }) : days === 0 ? t("deadline.today") : t("deadline.in", { days })}
     </Text>
   );
 }
