@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from trackplane.control import observations
+from trackplane.control.insight import observations
 from trackplane.control.local import LocalData
 from trackplane.control.server import ControlPlane
 from trackplane.control.settings import ControlSettings

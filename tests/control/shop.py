@@ -7,12 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from trackplane.control import observations, wire
+from trackplane.control import wire
 from trackplane.control.access import SYSTEM
 from trackplane.control.apps import add_key, create_app
-from trackplane.control.insight_tables import observations as table
+from trackplane.control.design.plans import put_plan
+from trackplane.control.insight import observations
+from trackplane.control.insight.insight_tables import observations as table
 from trackplane.control.operations import Call
-from trackplane.control.plans import put_plan
 from trackplane.control.platform import Platform
 from trackplane.control.server import ControlPlane
 from trackplane.control.settings import ControlSettings, MetadataSettings

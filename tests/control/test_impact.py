@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from trackplane.control import impact, insight_wire, registry_wire, rule_wire, wire
-from trackplane.control.clients import register_client
+from trackplane.control import registry_wire, rule_wire, wire
 from trackplane.control.datasets import create_dataset
-from trackplane.control.impact import assess, check_impact
+from trackplane.control.insight import impact, insight_wire
+from trackplane.control.insight.clients import register_client
+from trackplane.control.insight.impact import assess, check_impact
+from trackplane.control.insight.saved_queries import save_query
 from trackplane.control.rules import create_rule
-from trackplane.control.saved_queries import save_query
 from trackplane.lake.duckdb import Workspace
 from trackplane.plan.load import load_plan
 from trackplane.plan.validate import compile_validator

@@ -14,18 +14,17 @@ import msgspec
 import pytest
 from PIL import Image, PngImagePlugin
 
-from trackplane.control import insight_wire, registry_wire, renewing, use_of_parts, wire
+from trackplane.control import registry_wire, wire
 from trackplane.control.access import Actor
-from trackplane.control.clients import delete_client, list_clients, register_client
-from trackplane.control.insight import get_event_insight
-from trackplane.control.insight_values import get_event_values
-from trackplane.control.metrics import get_metric, get_metric_series, list_metrics
-from trackplane.control.operations import Call
-from trackplane.control.pictures import MAX_PIXELS, PictureError, clean
-from trackplane.control.plan_history import list_revisions
-from trackplane.control.plans import get_event
-from trackplane.control.problems import NotFoundError, StaleError, TooLargeError
-from trackplane.control.saved_queries import (
+from trackplane.control.design.plan_history import list_revisions
+from trackplane.control.design.plans import get_event
+from trackplane.control.insight import insight_wire, renewing, use_of_parts
+from trackplane.control.insight.clients import delete_client, list_clients, register_client
+from trackplane.control.insight.event_page import get_event_insight
+from trackplane.control.insight.insight_values import get_event_values
+from trackplane.control.insight.metrics import get_metric, get_metric_series, list_metrics
+from trackplane.control.insight.pictures import MAX_PIXELS, PictureError, clean
+from trackplane.control.insight.saved_queries import (
     change_saved_query,
     delete_saved_query,
     list_saved_queries,
@@ -33,8 +32,10 @@ from trackplane.control.saved_queries import (
     run_saved_query,
     save_query,
 )
-from trackplane.control.screenshots import add_screenshot, get_screenshot, list_screenshots
-from trackplane.control.search_tables import search_documents
+from trackplane.control.insight.screenshots import add_screenshot, get_screenshot, list_screenshots
+from trackplane.control.operations import Call
+from trackplane.control.problems import NotFoundError, StaleError, TooLargeError
+from trackplane.control.search.tables import search_documents
 from trackplane.errors import InputError
 from trackplane.lake.query import QueryError
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from trackplane.control import insight_wire, registry_wire, renewing, use_of_parts
-from trackplane.control.clients import list_clients, register_client
-from trackplane.control.insight import get_event_insight
-from trackplane.control.metrics import get_metric
-from trackplane.control.saved_queries import list_saved_queries, save_query
+from trackplane.control import registry_wire
+from trackplane.control.insight import insight_wire, renewing, use_of_parts
+from trackplane.control.insight.clients import list_clients, register_client
+from trackplane.control.insight.event_page import get_event_insight
+from trackplane.control.insight.metrics import get_metric
+from trackplane.control.insight.saved_queries import list_saved_queries, save_query
+from trackplane.control.insight.unplanned import list_unplanned
 from trackplane.control.settings import MetadataSettings
-from trackplane.control.unplanned import list_unplanned
 
 from .shop import Shop
 from .test_impact import NARROW, check, recount, told

@@ -8,10 +8,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from trackplane.control import impact, impact_replay, impact_volume, observations, pictures, trust
-from trackplane.control.insight_values import MOST
-from trackplane.control.metrics import words
-from trackplane.control.trust import EventFacts, event_trust, metric_trust
+from trackplane.control.insight import (
+    impact,
+    impact_replay,
+    impact_volume,
+    observations,
+    pictures,
+    trust,
+)
+from trackplane.control.insight.insight_values import MOST
+from trackplane.control.insight.metrics import words
+from trackplane.control.insight.trust import EventFacts, event_trust, metric_trust
 from trackplane.lake import census, sample
 from trackplane.plan.load import load_plan
 from trackplane.plan.model import EventSpec, Metric

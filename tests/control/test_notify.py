@@ -23,21 +23,22 @@ import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from trackplane.control import my_events, notices, outbox, review_tables, webhook, wire
+from trackplane.control import wire
 from trackplane.control.access import SYSTEM, Actor
 from trackplane.control.apps import create_app
-from trackplane.control.change_review import submit_change
-from trackplane.control.change_wire import ChangeCreate, Remarked
-from trackplane.control.changes import create_change
-from trackplane.control.insight_tables import observations, observed_files
-from trackplane.control.notice_wire import KINDS, InboxQuery, InboxRead
+from trackplane.control.design.plans import put_plan
+from trackplane.control.insight.insight_tables import observations, observed_files
 from trackplane.control.operations import Call
 from trackplane.control.people import create_token
 from trackplane.control.people_wire import TokenCreate
-from trackplane.control.plans import put_plan
-from trackplane.control.profile_wire import TeamPut, Wishes
-from trackplane.control.profiles import put_team
-from trackplane.control.requirement_wire import MyEventsQuery
+from trackplane.control.review import my_events, notices, outbox, review_tables, webhook
+from trackplane.control.review.change_review import submit_change
+from trackplane.control.review.change_wire import ChangeCreate, Remarked
+from trackplane.control.review.changes import create_change
+from trackplane.control.review.notice_wire import KINDS, InboxQuery, InboxRead
+from trackplane.control.review.profile_wire import TeamPut, Wishes
+from trackplane.control.review.profiles import put_team
+from trackplane.control.review.requirement_wire import MyEventsQuery
 from trackplane.control.server import ControlPlane
 from trackplane.control.settings import ControlSettings, NotifySettings
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from trackplane.control import insight_wire, observations
-from trackplane.control.observations import Usage
-from trackplane.control.unplanned import list_unplanned
+from trackplane.control.insight import insight_wire, observations
+from trackplane.control.insight.observations import Usage
+from trackplane.control.insight.unplanned import list_unplanned
 from trackplane.errors import StorageError
 from trackplane.lake.census import census
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trackplane.control.consumers import event_reads, touches
-from trackplane.control.read_sets import read_set
+from trackplane.control.insight.consumers import event_reads, touches
+from trackplane.control.insight.read_sets import read_set
 from trackplane.control.registry_wire import ReadSet
 from trackplane.plan.model import EventSpec, Property
 

@@ -15,7 +15,7 @@ from trackplane.control.search import SearchReader, Use, Wanted, index_plan, set
 from trackplane.control.search.index import clear
 from trackplane.control.search.operations import hits
 from trackplane.control.search.rebuilding import rebuild
-from trackplane.control.search_tables import search_documents, search_state, search_words
+from trackplane.control.search.tables import search_documents, search_state, search_words
 from trackplane.control.settings import MetadataSettings
 from trackplane.discovery.compile import compile_plan
 from trackplane.plan.model import Plan

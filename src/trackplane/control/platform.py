@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from trackplane.control.assist_index import CatalogueIndex
 from trackplane.control.data import DataAccess
 from trackplane.control.database import Database
+from trackplane.control.design.assist_index import CatalogueIndex
+from trackplane.control.design.workspaces import Workspaces
 from trackplane.control.facilities import Facilities
 from trackplane.control.meter import Meter
 from trackplane.control.nodes import NodeRegistry
@@ -18,7 +19,6 @@ from trackplane.control.search import SearchReader
 from trackplane.control.settings import ControlSettings
 from trackplane.control.statistics import StatisticsBook, Watch
 from trackplane.control.trials import ShadowBook
-from trackplane.control.workspaces import Workspaces
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):

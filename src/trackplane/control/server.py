@@ -15,37 +15,28 @@ import msgspec
 import structlog
 import uvicorn
 
-from trackplane.control import (
-    canary,
-    guard,
-    my_events,
-    observations,
-    outbox,
-    renewing,
-    replay,
-    shadow,
-    tables,
-    use_of_parts,
-)
+from trackplane.control import canary, guard, replay, shadow, tables
 from trackplane.control.access import new_secret
 from trackplane.control.api import Api
-from trackplane.control.assist_index import CatalogueIndex
 from trackplane.control.data import DataAccess
 from trackplane.control.database import Database, MetadataError
+from trackplane.control.design.assist_index import CatalogueIndex
+from trackplane.control.design.workspaces import Workspaces
 from trackplane.control.facilities import UNKNOWN, Facilities
+from trackplane.control.insight import observations, renewing, use_of_parts
 from trackplane.control.meter import Meter
 from trackplane.control.nodes import NodeRegistry
 from trackplane.control.people import first_token
 from trackplane.control.platform import Platform
 from trackplane.control.portable import upsert
 from trackplane.control.publishing import Publisher
+from trackplane.control.review import my_events, outbox
 from trackplane.control.rules import quarantine
 from trackplane.control.search import SearchReader
 from trackplane.control.search.rebuilding import is_outdated, rebuild
 from trackplane.control.settings import ControlSettings
 from trackplane.control.statistics import StatisticsBook, Watch
 from trackplane.control.trials import ShadowBook
-from trackplane.control.workspaces import Workspaces
 from trackplane.discovery import Delta
 from trackplane.discovery.client import wall_clock
 from trackplane.discovery.server import Answered, DiscoveryServer, Hub, Node

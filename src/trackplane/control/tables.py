@@ -265,7 +265,7 @@ resolutions: Final = sa.Table(
 )
 
 # Tables of other parts belong to the same metadata.
-from trackplane.control import insight_tables as _insight_tables  # noqa: E402, F401
-from trackplane.control import plan_tables as _plan_tables  # noqa: E402, F401
-from trackplane.control import review_tables as _review_tables  # noqa: E402, F401
-from trackplane.control import search_tables as _search_tables  # noqa: E402, F401
+from trackplane.control.design import plan_tables as _plan_tables  # noqa: E402, F401
+from trackplane.control.insight import insight_tables as _insight_tables  # noqa: E402, F401
+from trackplane.control.review import review_tables as _review_tables  # noqa: E402, F401
+from trackplane.control.search import tables as _search_tables  # noqa: E402, F401

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from trackplane.control.search_tables import search_documents, search_gone
+from trackplane.control.search.tables import search_documents, search_gone
 
 FACETS: Final = ("kind", "app", "owner", "tag", "grade", "state", "platform")
 _MANY: Final = ("tag", "platform")  # several values a document

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from trackplane.control.search.columns import FACETS, Columns, Mask
 from trackplane.control.search.documents import INITIALS, NAME, TITLE, WHOLE, whole
 from trackplane.control.search.postings import CachedPostings, Ids
+from trackplane.control.search.tables import search_words
 from trackplane.control.search.vocabulary import EXACT, Vocabulary
-from trackplane.control.search_tables import search_words
 from trackplane.errors import InputError
 from trackplane.wording import fold, tokens
 

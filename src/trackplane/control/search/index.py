@@ -29,7 +29,7 @@ from trackplane.control.search.documents import (
     words_in,
 )
 from trackplane.control.search.postings import postings_of
-from trackplane.control.search_tables import (
+from trackplane.control.search.tables import (
     search_documents,
     search_gone,
     search_state,

@@ -16,7 +16,7 @@ from trackplane.control.search.documents import Body
 from trackplane.control.search.highlights import highlights
 from trackplane.control.search.reader import Wanted
 from trackplane.control.search.rebuilding import rebuild
-from trackplane.control.search_tables import search_documents, search_words
+from trackplane.control.search.tables import search_documents, search_words
 from trackplane.plan.model import Text
 
 operations: Final = Operations("search")

@@ -15,8 +15,8 @@ from trackplane.control.search import columns, finding
 from trackplane.control.search.columns import Columns
 from trackplane.control.search.finding import Matches, Ranked, Sort
 from trackplane.control.search.postings import CachedPostings
+from trackplane.control.search.tables import search_documents, search_state, search_words
 from trackplane.control.search.vocabulary import Vocabulary
-from trackplane.control.search_tables import search_documents, search_state, search_words
 
 _FACET_VALUES = 50
 

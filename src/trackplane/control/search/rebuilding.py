@@ -7,11 +7,11 @@ import sqlalchemy as sa
 import structlog
 
 from trackplane.control import objects, tables
-from trackplane.control.libraries import libraries_of
+from trackplane.control.design.libraries import libraries_of
 from trackplane.control.search.documents import FORMAT
 from trackplane.control.search.index import Use, clear, index_plan, set_use
 from trackplane.control.search.postings import postings_of
-from trackplane.control.search_tables import search_documents, search_state
+from trackplane.control.search.tables import search_documents, search_state
 from trackplane.discovery.compile import compile_plan
 from trackplane.errors import InputError
 from trackplane.plan.model import EventSpec, Plan

@@ -17,7 +17,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from trackplane.control.search.documents import INITIALS, WHOLE
-from trackplane.control.search_tables import search_words
+from trackplane.control.search.tables import search_words
 from trackplane.wording import has_chinese, initials, normal, pinyin, tokens, translate
 
 EXACT: Final = 1.0

@@ -1,0 +1,1 @@
+"""Plans as they are stored, published, compared and edited; libraries; proposals."""

@@ -1,0 +1,1 @@
+"""What is known of events: observations, impact, trust, values, metrics, consumers."""

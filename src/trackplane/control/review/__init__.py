@@ -1,0 +1,1 @@
+"""Change requests: branches, approvals, merges, requirements; people, and what they are told."""

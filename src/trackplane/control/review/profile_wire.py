@@ -1,0 +1,145 @@
+"""What the API takes and gives of people and teams."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from trackplane.control.review.notice_wire import Channel
+from trackplane.control.roles import Role
+from trackplane.control.wire import Note, Paging, Wire, Word
+
+PersonName = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@+ -]{0,99}(?![\s\S])", max_length=100)
+]
+Label = Annotated[str, Meta(max_length=200)]
+Email = Annotated[str, Meta(max_length=320, pattern=r"^([^@\s<>,;]+@[^@\s<>,;]+)?(?![\s\S])")]
+Address = Annotated[str, Meta(max_length=2_000, pattern=r"^(https?://[^\s/]+[^\s]*)?(?![\s\S])")]
+Language = Literal["en", "zh"]
+Channels = tuple[Channel, ...]
+
+
+class Wishes(Wire):
+    """Where each kind of notice is to be told; a kind left out is told as by default, or as before."""
+
+    review_asked: Channels | UnsetType = UNSET
+    comment: Channels | UnsetType = UNSET
+    approved: Channels | UnsetType = UNSET
+    rejected: Channels | UnsetType = UNSET
+    approval_fell: Channels | UnsetType = UNSET
+    merged: Channels | UnsetType = UNSET
+    impact_found: Channels | UnsetType = UNSET
+    expires_soon: Channels | UnsetType = UNSET
+    violations: Channels | UnsetType = UNSET
+
+
+class PersonPut(Wire):
+    """A person: ``notify`` says of each kind of notice where it is to be told."""
+
+    name: Label = ""
+    title: Label = ""
+    email: Email = ""
+    language: Language = "en"
+    webhook: Address = ""
+    notify: Wishes = field(default_factory=Wishes)
+
+
+class PersonPatch(Wire):
+    """What is to change of one's own profile; what is left out stays."""
+
+    name: Label | UnsetType = UNSET
+    title: Label | UnsetType = UNSET
+    email: Email | UnsetType = UNSET
+    language: Language | UnsetType = UNSET
+    webhook: Address | UnsetType = UNSET
+    notify: Wishes | UnsetType = UNSET
+
+
+class Person(Wire):
+    """A person. ``email`` and ``webhook`` are shown to the person and to admins only.
+
+    ``registered`` is false of somebody who has a token but no profile; ``roles`` are the tokens'.
+    """
+
+    person: str
+    name: str
+    title: str
+    email: str
+    language: Language
+    webhook: str
+    teams: list[str]
+    roles: list[Role]
+    registered: bool
+    etag: str
+
+
+class People(Wire):
+    """A page of people by name."""
+
+    items: list[Person]
+    next: str | None
+
+
+class PeopleQuery(Paging):
+    """Which people: by name, or of a team."""
+
+    query: Word = ""
+    team: Word = ""
+
+
+class Me(Wire):
+    """The asking person: the profile, teams, and where each kind of notice is told.
+
+    ``webhook_secret`` signs what is sent to the webhook.
+    """
+
+    person: str
+    name: str
+    title: str
+    email: str
+    language: Language
+    webhook: str
+    webhook_secret: str
+    teams: list[str]
+    role: Role
+    apps: list[str]
+    notify: dict[str, Channels]
+    email_possible: bool
+    unread: int
+    registered: bool
+    etag: str
+
+
+class WebhookTried(Wire):
+    """How a webhook answered a trial: ``status`` 0 is no answer, ``error`` says why."""
+
+    ok: bool
+    status: int
+    error: str
+
+
+class TeamPut(Wire):
+    """A team and who is in it."""
+
+    title: Label = ""
+    description: Note = ""
+    members: Annotated[list[PersonName], Meta(max_length=2_000)] = field(default_factory=list)
+
+
+class Team(Wire):
+    """A team; ``events`` counts what it owns in the token's apps."""
+
+    team: str
+    title: str
+    description: str
+    members: list[str]
+    events: int
+    etag: str
+
+
+class Teams(Wire):
+    """A page of teams by name."""
+
+    items: list[Team]
+    next: str | None
