@@ -6355,7 +6355,7 @@ export interface components {
             app: string;
             from: number;
             metric: string;
-            points: components["schemas"]["trackplane.control.insight_wire.Point"][];
+            points: components["schemas"]["trackplane.control.insight.insight_wire.Point"][];
             step: string;
             to: number;
             total: number | null;
@@ -6846,7 +6846,7 @@ export interface components {
          * Point
          * @description A metric's value in the step that begins ``at``; None where there is none.
          */
-        "trackplane.control.insight_wire.Point": {
+        "trackplane.control.insight.insight_wire.Point": {
             at: number;
             value: number | null;
         };
