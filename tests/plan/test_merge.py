@@ -200,6 +200,16 @@ def test_both_sides_are_shown_beside_one_another():
     assert "both were:\n  pay:\n    a: 1\n" in shown
 
 
+def test_a_part_of_which_nothing_is_left_still_reads():
+    """A comment between a key and its block goes with the block."""
+    base = "format: 1\napp: s\nevents:\n  d:  # of d\n    a: 1\n    b: {c: 1}\n"
+    yours, theirs = base.replace("    a: 1\n", ""), base.replace("    b: {c: 1}\n", "")
+    for sides in ((yours, theirs), (theirs, yours)):
+        text, conflicts = merge(*sides, base)
+        assert not conflicts
+        assert not yaml_rs.loads(text)["events"]["d"]
+
+
 keys = st.sampled_from(["a", "b", "c", "d"])
 values = st.one_of(st.integers(0, 2), st.dictionaries(keys, st.integers(0, 2), max_size=3))
 plans = st.dictionaries(keys, st.dictionaries(keys, values, max_size=3), max_size=3)

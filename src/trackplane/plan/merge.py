@@ -304,28 +304,30 @@ def _written(text: str, value: Any) -> str:
     yaml.preserve_quotes = True
     yaml.indent(mapping=2, sequence=4, offset=2)
     tree = yaml.load(indented(text, 0))
-    key = next(iter(tree))
-    tree[key] = _laid(tree[key], value)
+    _lay(tree, next(iter(tree)), value)
     out = io.StringIO()
     yaml.dump(tree, out)
     trail = text[len(text.rstrip()) :]
     return indented(out.getvalue(), indent_of(text)).rstrip() + (trail or "\n")
 
 
-def _laid(node: Any, value: Any) -> Any:
-    if isinstance(node, CommentedMap) and isinstance(value, dict):
-        for key in [key for key in node if key not in value]:
-            del node[key]
-        for key, inner in value.items():
-            if key not in node:
-                node[key] = inner
-            elif node[key] != inner:
-                node[key] = _laid(node[key], inner)
-        return node
-    if isinstance(node, list) and isinstance(value, list):
+def _lay(parent: CommentedMap, key: str, value: Any) -> None:
+    """Give a key another value, of which what is the same keeps its comments."""
+    node = parent[key]
+    if isinstance(node, CommentedMap) and isinstance(value, dict) and value:
+        for gone in [each for each in node if each not in value]:
+            del node[gone]
+        for name, inner in value.items():
+            if name not in node:
+                node[name] = inner
+            elif node[name] != inner:
+                _lay(node, name, inner)
+    elif isinstance(node, list) and isinstance(value, list):
         node[:] = value
-        return node
-    return value
+    else:
+        # A comment between a key and its block has no place beside a value in one line.
+        parent.ca.items.pop(key, None)
+        parent[key] = value
 
 
 # --- parts that moved to another file
