@@ -22,7 +22,6 @@ from trackplane.plan.diff_text import to_markdown, to_text
 app = typer.Typer(
     help="Change requests: proposed, reviewed and merged changes of a plan.", no_args_is_help=True
 )
-change_review.register(app)
 
 IdArgument = typer.Argument(..., help="The change request's number.", show_default=False)
 
@@ -388,3 +387,6 @@ def history(id: int = IdArgument, url: str = UrlOption, as_json: bool = JsonOpti
             for row in reversed(rows)
         ],
     )
+
+
+change_review.register(app)
