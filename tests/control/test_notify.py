@@ -251,6 +251,21 @@ def test_an_address_that_the_server_refuses_for_good_is_dead_at_once_and_for_now
         assert [row.state for row in found.waiting()] == ["dead", "sent"]
 
 
+@pytest.mark.parametrize("odd", ["a@[b", "\u00e9@example.com"])
+def test_an_address_that_cannot_be_written_to_keeps_no_other_letter_from_going(
+    desk: Callable[..., Desk], odd: str
+) -> None:
+    """One that `email` cannot parse, and one beyond ASCII where the server takes only that."""
+    with Mailbox(enable_SMTPUTF8=False) as box:
+        found = desk(smtp_host="127.0.0.1", smtp_port=box.port)
+        found.register("ann", email=odd)
+        found.register("bob", email="bob@example.com")
+        found.tell("ann", "bob")
+        outbox.step(found.platform)
+        assert [row.state for row in found.waiting()] == ["dead", "sent"]
+        assert [mail["To"] for mail in box.mails] == ["bob@example.com"]
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a certificate of localhost, its key in the same file."""
@@ -368,9 +383,29 @@ def test_redirects_stay_on_the_same_host(desk: Callable[..., Desk]) -> None:
         assert "without end" in found.waiting()[-1].error
 
 
+def test_a_receiver_that_answers_nonsense_keeps_no_other_notice_from_going(
+    desk: Callable[..., Desk],
+) -> None:
+    """A redirect to what is no address, and a webhook that is none."""
+    with Receiver() as receiver, Receiver() as other:
+        found = desk()
+        found.register("ann", webhook=receiver.url)
+        found.register("bob", webhook="http://[bad/x")
+        found.register("cat", webhook=other.url)
+        receiver.answers = [(302, {"Location": "http://[bad"})]
+        found.tell("ann", "bob", "cat")
+        outbox.step(found.platform)
+        assert [row.state for row in found.waiting()] == ["dead", "dead", "sent"]
+        assert len(other.calls) == 1
+
+
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "10.0.0.1", "169.254.169.254", "0.0.0.0"]
-)
+    "host",
+    [
+        "127.0.0.1", "localhost", "[::1]", "10.0.0.1", "169.254.169.254", "0.0.0.0",
+        "[::ffff:127.0.0.1]", "[2002:7f00:1::]", "[64:ff9b::a00:1]", "[fec0::1]", "224.0.0.1",
+    ],
+)  # fmt: skip
 def test_no_webhook_leads_inside_unless_the_operator_allows_it(host: str) -> None:
     """Loopback, private and link-local addresses, by number and by name."""
     answer = webhook.call(

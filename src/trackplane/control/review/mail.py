@@ -142,11 +142,17 @@ def post(letters: Iterable[Letter], settings: NotifySettings) -> Iterator[Posted
 
 def _send(session: smtplib.SMTP, letter: Letter, settings: NotifySettings) -> Posted:
     try:
-        session.send_message(compose(letter, settings))
+        mail = compose(letter, settings)
+    except Exception as error:  # noqa: BLE001 - of odd addresses `email` raises whatever it runs into
+        return Posted(id=letter.id, error=f"{type(error).__name__}: {error}"[:500], final=True)
+    try:
+        session.send_message(mail)
     except smtplib.SMTPRecipientsRefused as error:
         code, text = next(iter(error.recipients.values()))
         reason = f"{code} {text.decode(errors='replace')}"[:500]
         return Posted(id=letter.id, error=reason, final=code >= 500)
+    except smtplib.SMTPNotSupportedError as error:  # an address beyond ASCII, and no SMTPUTF8
+        return Posted(id=letter.id, error=str(error)[:500], final=True)
     except smtplib.SMTPServerDisconnected:
         raise
     except (smtplib.SMTPResponseException, ValueError) as error:

@@ -25,6 +25,7 @@ import msgspec
 SIGNATURE: Final = "X-Trackplane-Signature"
 DELIVERY: Final = "X-Trackplane-Delivery"
 _REDIRECTS: Final = 3
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # the last 32 bits are IPv4 (RFC 6052)
 _FINAL: Final = frozenset({400, 401, 403, 404, 405, 410, 413, 414, 415, 422})
 
 
@@ -67,10 +68,10 @@ def call(
         SIGNATURE: sign(secret, at, body),
         DELIVERY: delivery,
     }
-    first = urlsplit(url)
+    first = _split(url)
     for _ in range(_REDIRECTS + 1):
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        parts = _split(url)
+        if parts is None or first is None:
             return Answer(status=0, error=f"{url:.200} is no address of a webhook", final=True)
         try:
             status, location = _post(parts, body, headers, timeout_s, private=private)
@@ -81,16 +82,26 @@ def call(
         if not 300 <= status < 400:
             refusal = "" if 200 <= status < 300 else f"it answered {status}"
             return Answer(status=status, error=refusal, final=status in _FINAL)
-        after = urljoin(url, location)
-        there = urlsplit(after)
+        there = _split(location, below=url)
+        if there is None:
+            return Answer(status=status, error="it redirects to what is no address", final=True)
         if (there.scheme, there.netloc) != (first.scheme, first.netloc):
             return Answer(
                 status=status,
                 error=f"it redirects to another host, which is not followed: {there.netloc:.200}",
                 final=True,
             )
-        url = after
+        url = there.geturl()
     return Answer(status=310, error="it redirects without end", final=True)
+
+
+def _split(url: str, *, below: str = "") -> SplitResult | None:
+    """Return the parts of an address (of a redirect, seen from ``below``); None: it is none."""
+    try:
+        parts = urlsplit(urljoin(below, url))
+    except ValueError:  # such as "http://[bad", which a receiver may answer with
+        return None
+    return parts if parts.scheme in {"http", "https"} and parts.hostname else None
 
 
 class _RefusedError(Exception):
@@ -145,9 +156,26 @@ def _address(host: str, port: int, *, private: bool) -> str:
     found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     for each in found:
         address = ipaddress.ip_address(each.partition("%")[0])
-        if not private and not address.is_global:
+        if not private and not _public(address):
             raise _RefusedError(
                 f"{host} is at {each}, which is no public address"
                 " (control.notify.private_webhooks allows it)"
             )
     return found[0]
+
+
+def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Say whether an address is one of the public network, an IPv4 address inside it included.
+
+    >>> [_public(ipaddress.ip_address(each)) for each in ("1.1.1.1", "2002:7f00:1::", "64:ff9b::a00:1")]
+    [True, False, False]
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return _public(inner)
+        if address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast
