@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trackplane.plan import PlanError
-from trackplane.plan.merge import Conflict, merge_files, side_by_side
+from trackplane.plan.merge import Conflict, Merged, merge_files, side_by_side
 from trackplane.plan.merge_lines import merge_lines
 
 PLAN = """\
@@ -123,6 +123,52 @@ def test_a_part_that_one_side_moved_takes_the_other_side_s_changes_along():
         assert found.files["pay.yaml"] == changed(
             ("min: 0", "min: 2"), ("title: Pay", "title: Payed"), text=moved["pay.yaml"]
         )
+
+
+def test_a_part_that_one_side_moved_and_the_other_took_away_is_gone():
+    """Where it was changed on its way as well, that is a conflict; theirs stands until it is settled."""
+    start, end = PLAN.index("  # the pay"), PLAN.index("  view:")
+    without = {"plan.yaml": PLAN[:start] + PLAN[end:]}
+    moved = without | {"pay.yaml": "events:\n" + PLAN[start:end]}
+    for yours, theirs in ((moved, without), (without, moved)):
+        assert merge_files({"plan.yaml": PLAN}, yours, theirs) == Merged(files=without)
+    moved |= {"pay.yaml": moved["pay.yaml"].replace("min: 0", "min: 2")}
+    for yours, theirs in ((moved, without), (without, moved)):
+        found = merge_files({"plan.yaml": PLAN}, yours, theirs)
+        assert found.files == theirs
+        (conflict,) = found.conflicts
+        assert (conflict.section, conflict.name, conflict.path) == ("events", "pay", "")
+        assert (conflict.yours is None, conflict.theirs is None) == (
+            yours is without,
+            theirs is without,
+        )
+
+
+def test_what_stands_above_a_file_s_first_key_is_merged():
+    """A licence that one side changed is not lost because the other changed something else."""
+    base = f"# Licence: old\n\n{PLAN}"
+    yours, theirs = base.replace("old", "new"), base.replace("title: View", "title: Seen")
+    for sides in ((yours, theirs), (theirs, yours)):
+        text, conflicts = merge(*sides, base)
+        assert (text, conflicts) == (theirs.replace("old", "new"), ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("format: 1\n", "%YAML 1.2\n---\nformat: 1\n"),
+        ("measure: count()}\n", "measure: count()}\n...\n"),
+        ("events:\n  # the pay\n  pay", "? events\n:\n  pay"),
+    ],
+)
+def test_a_file_that_cannot_be_cut_loses_neither_side(old, new):
+    """It is a conflict as a whole, not silently theirs."""
+    base = changed((old, new))
+    yours = base.replace("title: Pay", "title: Paid")
+    theirs = base.replace("title: View", "title: Seen")
+    text, conflicts = merge(yours, theirs, base)
+    assert text == theirs
+    assert [(each.section, each.yours) for each in conflicts] == [("", yours)]
 
 
 def test_a_part_added_by_both_in_different_files_stands_once():

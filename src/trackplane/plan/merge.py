@@ -166,7 +166,11 @@ class _Texts:
             for found, text in zip(cut, (base or "", yours, theirs), strict=True)
         ]
         origin, mine, other = texts
-        start = theirs[: cut[2][0].start] if cut[2] else ""
+        starts = [
+            text[: found[0].start] if found else ""
+            for found, text in zip(cut, (base or "", yours, theirs), strict=True)
+        ]
+        start = self._head(starts[0], starts[1], starts[2], path) if cut[2] else ""
         merged: dict[str, str] = {}
         for key in _order(list(other), list(mine)):
             text = self.merge(origin.get(key), mine.get(key), other.get(key), (*path, key))
@@ -178,6 +182,8 @@ class _Texts:
 
     def _whole(self, base: str | None, yours: str, theirs: str, path: Path) -> str:
         """Merge what is not written in blocks: by what it says."""
+        if not path:  # a file that cannot be cut at its keys (`? events`, `%YAML`): people decide
+            return self._conflict(base, yours, theirs, path) or theirs
         said = [_value(text) for text in (base, yours, theirs)]
         origin, mine, other = said
         if mine == origin:
@@ -360,6 +366,31 @@ def _follow(
             files |= with_part({home: files.get(home, "")}, section, name, merged)
         if away in files and name in part_names(files[away], section) and home in files:
             files |= with_part({away: files[away]}, section, name, None)
+    _forget(files, conflicts, (base, yours, theirs), homes)
+
+
+def _forget(
+    files: dict[str, str],
+    conflicts: list[Conflict],
+    sides: tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]],
+    homes: list[dict[tuple[str, str], str]],
+) -> None:
+    """Take away the parts that one side moved to another file and the other took away."""
+    for (section, name), path in homes[0].items():
+        there = [home.get((section, name)) for home in homes[1:]]
+        moved = there[0] or there[1]
+        if moved is None or moved == path or None not in there:
+            continue
+        texts = [_text(side, section, name) for side in sides]
+        if not _same(texts[0], texts[1] or texts[2]):
+            found = [None if text is None else _alone(text) for text in texts]
+            conflicts.append(_conflict_at((section, name), found[0], found[1], found[2]))
+            if there[0] is None:
+                continue  # theirs has it
+        if name in part_names(files.get(moved, ""), section):
+            files |= with_part({moved: files[moved]}, section, name, None)
+        if not files.get(moved, "").strip():
+            files.pop(moved, None)
 
 
 def _homes(files: Mapping[str, str]) -> dict[tuple[str, str], str]:
