@@ -82,6 +82,26 @@ def test_requirements_of_another_app_are_not_there(review: Review, control: Any)
     assert token.post("/requirements", json={"title": "c", "apps": ["bank"]}).status_code == 404
 
 
+def test_of_a_requirement_of_several_apps_each_sees_and_changes_its_own(
+    review: Review, control: Any
+) -> None:
+    """Another app's name is not told, and what is not seen is not lost by a change."""
+    review.admin.post("/apps", json={"app": "other"})
+    events = [{"app": app, "event": "pay"} for app in ("shop", "other")]
+    body = {"title": "Pay", "apps": ["shop", "other"], "events": events}
+    made = review.ann.post("/requirements", json=body).json()
+    mine = control.new_token(name="m", person="m", role="designer", apps=["shop"])
+    url = f"/requirements/{made['id']}"
+    seen = mine.get(url).json()
+    assert (seen["apps"], [each["app"] for each in seen["events"]]) == (["shop"], ["shop"])
+    patch = {"apps": ["shop"], "events": []}
+    changed = mine.patch(url, json=patch, headers={"If-Match": "*"})
+    assert changed.json()["events"] == [], changed.text
+    found = review.ann.get(url).json()
+    assert found["apps"] == ["other", "shop"]
+    assert [each["app"] for each in found["events"]] == ["other"]
+
+
 def test_the_whole_of_review_on_either_database(review: Review) -> None:
     """Saved twice, discussed, approved in part, fallen, rebased, merged, told."""
     made = review.propose(P2, TAP)

@@ -124,13 +124,20 @@ def _views(
     states = overall_states(connection, call.platform, keys)
     today = dt.datetime.fromtimestamp(call.platform.clock() / 1000, dt.UTC).date().isoformat()
     return [
-        _view(row, linked.get(row.id, []), {key: states[key] for key in events[row.id]}, today)
+        _view(
+            row,
+            list(filter(call.actor.sees, row.apps)),
+            linked.get(row.id, []),
+            {key: states[key] for key in events[row.id]},
+            today,
+        )
         for row in rows
     ]
 
 
 def _view(
     row: sa.Row[Any],
+    apps: Iterable[str],
     changes: list[wire.LinkedChange],
     states: Mapping[Key, State],
     today: str,
@@ -149,7 +156,7 @@ def _view(
         title=row.title,
         description=row.description,
         link=row.link,
-        apps=sorted({*row.apps, *(each.app for each in events)}),
+        apps=sorted({*apps, *(each.app for each in events)}),
         people=row.people,
         deadline=row.deadline,
         dropped=row.dropped,
@@ -215,6 +222,7 @@ def update_requirement(call: Call, id: Id, body: wire.RequirementPatch) -> wire.
     with call.platform.publisher.change(call.actor, "requirement") as change:
         row = _find(change.connection, call, id)
         call.match(str(row.version))
+        values = _with_hidden(call, row, values)
         change.connection.execute(
             sa.update(_table)
             .where(_table.c.id == id)
@@ -222,3 +230,12 @@ def update_requirement(call: Call, id: Id, body: wire.RequirementPatch) -> wire.
         )
         change.audit("requirement.update", str(id), detail={"fields": sorted(values)})
     return get_requirement(call, id)
+
+
+def _with_hidden(call: Call, row: sa.Row[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Return what is to change with the apps and events kept that the token does not reach."""
+    hidden = {
+        "apps": [app for app in row.apps if not call.actor.sees(app)],
+        "events": [[app, event] for app, event in row.events if not call.actor.sees(app)],
+    }
+    return values | {name: [*values[name], *hidden[name]] for name in hidden if name in values}
