@@ -289,6 +289,40 @@ def test_a_rebase_keeps_approvals_of_what_it_does_not_change(review: Review) -> 
     assert rows == {"order_pay": True, "cart_add": False}
 
 
+@pytest.mark.parametrize("way", ["token", "team"])
+def test_an_approval_falls_at_the_merge_when_its_giver_may_not_give_it_any_more(
+    review: Review, way: str
+) -> None:
+    """Without the token, or out of the team while that has another data owner."""
+    team = f"pay-{way}"
+    joe, kim = (
+        review.control.new_token(
+            name=f"{person}{way}", person=f"{person}{way}", role="data_owner", apps=[review.app]
+        )
+        for person in ("joe", "kim")
+    )
+    both = [f"joe{way}", f"kim{way}"]
+    url, anyhow = f"/teams/{team}", {"If-Match": "*"}
+    review.admin.put(url, json={"title": "Pay", "members": both}, headers=anyhow)
+    review.put_plan(review.original.replace("team:pay", f"team:{team}"))
+    made = review.propose(P0)
+    url_of_change = f"/changes/{made['id']}"
+    assert joe.post(f"{url_of_change}/approve", json={}).json()["state"] == "approved"
+    review.assess(made["id"])
+    if way == "token":
+        tokens = review.admin.get("/tokens", params={"limit": 200}).json()["items"]
+        id = next(token["id"] for token in tokens if token["name"] == f"joe{way}")
+        assert review.admin.delete(f"/tokens/{id}").is_success
+    else:
+        review.admin.put(url, json={"title": "Pay", "members": both[1:]}, headers=anyhow)
+    answer = review.fay.post(f"{url_of_change}/merge", json={})
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_approved")
+    (item,) = review.get(made["id"], below="/approvals")["items"]
+    assert (item["approved"], [each["by"] for each in item["fallen"]]) == (False, [f"joe{way}"])
+    assert kim.post(f"{url_of_change}/approve", json={}).json()["state"] == "approved"
+    assert review.merge(made["id"])["changed"] == ["order_pay"]
+
+
 def test_a_rejection_gives_it_back_with_the_reason(review: Review) -> None:
     """The author is told; what others approved stands when it is submitted again."""
     made = review.propose(P0, P1)

@@ -34,6 +34,7 @@ from trackplane.control.review.change_state import (
     update,
 )
 from trackplane.control.review.change_view import STATES, shown
+from trackplane.control.review.lapsed import lapsed, let_fall
 from trackplane.control.wire import PartConflict, PlanChanged
 from trackplane.errors import ConflictError, Finding
 from trackplane.plan.edit import part_of, with_part
@@ -197,6 +198,7 @@ def _require_unmoved(change: Change, call: Call, before: sa.Row[Any], revision: 
 @operations.add("POST", "/changes/{id}/merge", action="change.merge")
 def merge_change(call: Call, id: wire.Id, body: wire.MergeRequest) -> wire.Merged:
     """Put an approved change request in force, as a new revision."""
+    _drop_lapsed(call, id)
     with call.platform.database.read() as connection:
         row = find_change(connection, call, id)
         require_state(row, *STATES["merge"])
@@ -229,6 +231,32 @@ def merge_change(call: Call, id: wire.Id, body: wire.MergeRequest) -> wire.Merge
         removed=made.removed,
         etag=f"{done.version}.{done.tick}",
     )
+
+
+def _drop_lapsed(call: Call, id: int) -> None:
+    """Let approvals fall whose giver may not give them any more.
+
+    Raises:
+        ApprovalError: something waits again by it.
+    """
+    with call.platform.database.read() as connection:
+        row = find_change(connection, call, id)
+        require_state(row, *STATES["merge"])
+        if not lapsed(connection, row):
+            return
+    with call.platform.publisher.change(call.actor, "change request") as change:
+        row = find_change(change.connection, call, id)
+        require_state(row, *STATES["merge"])
+        waiting = let_fall(change, row)
+    if waiting:
+        raise ApprovalError(
+            f"{len(waiting)} approval(s) fell: who gave them may not approve that any more",
+            findings=[
+                Finding(code="not_approved", message=f"{item} waits again", pointer=f"/{item}")
+                for item in waiting[:100]
+            ],
+            hint="ask others: trackplane change show tells who may",
+        )
 
 
 def _merged(change: Change, row: sa.Row[Any], made: PlanChanged) -> sa.Row[Any]:

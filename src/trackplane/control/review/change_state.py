@@ -176,13 +176,14 @@ def keep_items(
     if rows:
         connection.execute(sa.insert(table), rows)
     if fallen:
-        _tell_of_fallen(change, row, fallen, because)
+        tell_of_fallen(change, row, fallen, because)
     return sorted(fallen)
 
 
-def _tell_of_fallen(
+def tell_of_fallen(
     change: Change, row: sa.Row[Any], fallen: Mapping[str, list[sa.Row[Any]]], because: str
 ) -> None:
+    """Write down which approvals fell, by item, and tell who gave them."""
     by_person: dict[str, list[str]] = {}
     for id, given in fallen.items():
         for each in given:
