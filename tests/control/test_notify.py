@@ -43,6 +43,7 @@ from trackplane.control.server import ControlPlane
 from trackplane.control.settings import ControlSettings, NotifySettings
 
 from .conftest import until
+from .review import Review, Station
 
 pytestmark = pytest.mark.integration
 
@@ -490,6 +491,24 @@ def test_a_profile_is_ones_own_and_its_webhook_can_be_tried(start: Callable[...,
     assert control.client.get("/people/ann").json()["email"] == "ann@example.com"
     assert ann.patch("/me", json={"webhook": "file:///etc/passwd"}).status_code == 400
     assert ann.patch("/me", json={"email": "a@b\r\nBcc: c@d"}).status_code == 400
+
+
+def test_a_token_of_one_app_has_that_app_s_inbox_and_no_addresses_of_others(
+    start: Callable[..., Any],
+) -> None:
+    """It neither counts nor marks the notices of other apps; webhooks of others may be secrets."""
+    control = start()
+    review = Review(Station(control))
+    made = review.propose(("Order paid", "Order was paid"))
+    review.admin.post("/apps", json={"app": "other"})
+    narrow = control.new_token(name="narrow", person="bob", role="admin", apps=["other"])
+    assert narrow.get("/inbox").json()["unread"] == narrow.get("/me").json()["unread"] == 0
+    assert narrow.post("/inbox/read", json={}).json()["unread"] == 0
+    (notice,) = review.bob.get("/inbox").json()["items"]
+    assert (notice["change"], notice["read"]) == (made["id"], False)
+    review.ann.patch("/me", json={"webhook": "https://hook.example/x"}, headers={"If-Match": "*"})
+    assert narrow.get("/people/ann").json()["webhook"] == ""
+    assert review.admin.get("/people/ann").json()["webhook"] == "https://hook.example/x"
 
 
 def test_a_running_control_plane_sends_by_itself(start: Callable[..., Any]) -> None:

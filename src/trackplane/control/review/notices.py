@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
+from trackplane.control.access import Actor
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
 from trackplane.control.publishing import Change
@@ -149,14 +150,19 @@ def _bound(connection: sa.Connection, now: int) -> None:
 # --- the inbox
 
 
+def mine(actor: Actor) -> sa.ColumnElement[bool]:
+    """Return what chooses the notices of a token: its person's, of the apps that it reaches."""
+    table = review_tables.notices
+    own = table.c.person == actor.person
+    return own if actor.everywhere else own & table.c.app.in_([*actor.apps, ""])
+
+
 @operations.add("GET", "/inbox")
 def get_inbox(call: Call, query: wire.InboxQuery) -> wire.Inbox:
     """Show what the person was told, newest first, and how much of it is unread."""
     table = review_tables.notices
-    mine = sa.select(table).where(table.c.person == call.actor.person)
-    if not call.actor.everywhere:
-        mine = mine.where(table.c.app.in_([*call.actor.apps, ""]))
-    found = mine
+    own = sa.select(table).where(mine(call.actor))
+    found = own
     if query.unread:
         found = found.where(table.c.read_at.is_(None))
     if query.kind:
@@ -166,7 +172,7 @@ def get_inbox(call: Call, query: wire.InboxQuery) -> wire.Inbox:
     with call.platform.database.read() as connection:
         items, cursor = page(connection, found, table.c.id, query, _view, newest_first=True)
         unread = connection.execute(
-            sa.select(sa.func.count()).select_from(mine.where(table.c.read_at.is_(None)).subquery())
+            sa.select(sa.func.count()).select_from(own.where(table.c.read_at.is_(None)).subquery())
         ).scalar_one()
     return wire.Inbox(items=items, next=cursor, unread=unread)
 
@@ -190,21 +196,21 @@ def _view(row: sa.Row[Any]) -> wire.Notice:
 def read_inbox(call: Call, body: wire.InboxRead) -> wire.InboxCount:
     """Mark notices as read (or unread again); none named: all."""
     table = review_tables.notices
-    mine = table.c.person == call.actor.person
+    own, seen = table.c.person == call.actor.person, mine(call.actor)
     with call.platform.database.write() as connection:
-        wanted = mine & table.c.id.in_(body.ids) if body.ids else mine
+        wanted = seen & table.c.id.in_(body.ids) if body.ids else seen
         wanted &= table.c.read_at.is_(None) if body.read else table.c.read_at.is_not(None)
         connection.execute(
             sa.update(table)
             .where(wanted)
             .values(read_at=call.platform.clock() if body.read else None)
         )
-        kept = sa.select(table.c.id).where(mine).order_by(table.c.id.desc()).offset(_KEPT).limit(1)
+        kept = sa.select(table.c.id).where(own).order_by(table.c.id.desc()).offset(_KEPT).limit(1)
         oldest = connection.execute(kept).scalar()
         if oldest is not None:
-            connection.execute(sa.delete(table).where(mine, table.c.id <= oldest))
+            connection.execute(sa.delete(table).where(own, table.c.id <= oldest))
         unread = connection.execute(
-            sa.select(sa.func.count()).where(mine, table.c.read_at.is_(None))
+            sa.select(sa.func.count()).where(seen, table.c.read_at.is_(None))
         ).scalar_one()
     return wire.InboxCount(unread=unread)
 

@@ -16,7 +16,7 @@ from trackplane.control.problems import NotFoundError
 from trackplane.control.publishing import Change
 from trackplane.control.review import notice_wire, review_tables
 from trackplane.control.review import profile_wire as wire
-from trackplane.control.review.notices import channels_of
+from trackplane.control.review.notices import channels_of, mine
 from trackplane.control.roles import ROLES
 from trackplane.control.wire import Paging, Removed, Word
 from trackplane.errors import Finding, InputError
@@ -79,9 +79,10 @@ class _Book:
         return " ".join((person, *known, *self._teams.get(person, ()))).casefold()
 
     def person(self, name: str) -> wire.Person:
-        """Return a person; addresses only to themselves and to admins."""
+        """Return a person; addresses only to themselves and to admins of all apps."""
         row = self._profiles.get(name)
-        private = name == self._call.actor.person or self._call.actor.may("person.edit")
+        actor = self._call.actor
+        private = name == actor.person or (actor.may("person.edit") and actor.everywhere)
         return wire.Person(
             person=name,
             name=row.name if row is not None else "",
@@ -170,9 +171,10 @@ def _me(connection: sa.Connection, call: Call) -> wire.Me:
     teams = connection.execute(
         sa.select(_members.c.team).where(_members.c.person == person).order_by(_members.c.team)
     )
-    notices = review_tables.notices
     unread: int = connection.execute(
-        sa.select(sa.func.count()).where(notices.c.person == person, notices.c.read_at.is_(None))
+        sa.select(sa.func.count()).where(
+            mine(call.actor), review_tables.notices.c.read_at.is_(None)
+        )
     ).scalar_one()
     wishes = row.notify if row is not None else {}
     return wire.Me(
