@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from trackplane.control import tables
+from trackplane.control.design.plan_tables import libraries
 
 from .conftest import Running
 
@@ -25,6 +26,7 @@ events:
   view: {title: View, owner: team:web}
 """
 FILES = {"plan.yaml": HEAD, "events.yaml": EVENTS}
+GONE = "format: 1\nlibrary: gone\nversion: %d\ntypes: {card: {type: string, max_length: %d}}\n"
 LIBRARY = "format: 1\nlibrary: base\nversion: %d\ntypes: {card: {type: string, max_length: %d}}\n"
 
 
@@ -225,6 +227,38 @@ def test_a_library_version_is_for_good_and_others_apps_are_not_told(shop: Runnin
     assert other.put("/libraries/base/3", json={"source": LIBRARY % (3, 5)}).status_code == 403
     told = shop.client.get("/libraries/base/2/diff").json()
     assert (told["compatibility"], told["parts"][1]["name"]) == ("narrowing", "card")
+
+
+def test_a_library_version_that_vanished_hides_no_other_app_s_impact_and_can_come_back(
+    shop: Running,
+) -> None:
+    """The plan that used it says what is missing; published again, the plan reads as before."""
+    shop.client.put("/libraries/gone/1", json={"source": GONE % (1, 9)}).raise_for_status()
+    shop.client.put("/libraries/gone/2", json={"source": GONE % (2, 5)}).raise_for_status()
+    plan = "format: 1\napp: %s\nuse: [gone@1]\nevents: {pay: {what: {card: card}}}\n"
+    for app in ("lost", "found"):
+        shop.client.post("/apps", json={"app": app})
+        text = (plan % app).replace("gone@1", "gone@1" if app == "lost" else "gone@3")
+        if app == "found":
+            shop.client.put("/libraries/gone/3", json={"source": GONE % (3, 7)}).raise_for_status()
+        files = {"files": {"plan.yaml": text}}
+        url = f"/apps/{app}/plan"
+        shop.client.put(url, json=files, headers={"If-Match": "*"}).raise_for_status()
+    platform = shop.plane.platform
+    with platform.database.write() as connection:
+        connection.execute(
+            sa.delete(libraries).where(libraries.c.name == "gone", libraries.c.version == 1)
+        )
+    platform.workspaces._held.clear()  # as after a restart
+    items = shop.client.get("/libraries/gone/2/impact").json()["items"]
+    assert [(item["app"], item["ok"]) for item in items] == [("found", True), ("lost", False)]
+    assert "gone@1" in items[1]["findings"][0]["message"]
+    moved = {"files": {"plan.yaml": (plan % "lost").replace("gone@1", "gone@2")}}
+    answer = shop.client.put("/apps/lost/plan", json=moved, headers={"If-Match": "*"})
+    assert (answer.status_code, "gone@1" in answer.text) == (422, True)
+    shop.client.put("/libraries/gone/1", json={"source": GONE % (1, 9)}).raise_for_status()
+    answer = shop.client.put("/apps/lost/plan", json=moved, headers={"If-Match": "*"})
+    assert answer.json()["changed"] == ["pay"], answer.text
 
 
 def test_a_change_of_one_event_stores_that_event(shop: Running) -> None:

@@ -193,10 +193,11 @@ def _impact(
     published[library.id] = library
     items = []
     for row in seen:
-        held = call.platform.workspaces.revision(connection, row.app, row.revision, published)
-        if held is None:
-            continue
         try:
+            # One plan that does not read (a library of it vanished) hides no other's impact.
+            held = call.platform.workspaces.revision(connection, row.app, row.revision, published)
+            if held is None:
+                continue
             files = with_use(held.files, library.name, library.version)
             after = held.change(files, published).plan
         except InputError as error:
