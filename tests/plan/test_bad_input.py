@@ -32,6 +32,8 @@ def told(text: str) -> list[tuple[str, int | None, int | None, str | None]]:
         ("events: {a: {title: {en: 010}}}", "unquoted", 3, 22, 'put it into quotation marks: "010"'),
         ("events: {a: {platforms: [ios, 1.10]}}", "unquoted", 3, 31, 'put it into quotation marks: "1.10"'),
         ("events: {a: {variants: [{applies: {app_version: 1.10}, what: {x: string}}]}}", "unquoted", 3, 36, 'put it into quotation marks: "1.10"'),
+        ("events: {a: {what: {x: string}, variants: [{applies: {what.x: 1.10}, what: {y: string}}]}}", "unquoted", 3, 55, 'put it into quotation marks: "1.10"'),
+        ("events: {a: {what: {x: string}, variants: [{applies: {what.x: ['1', 1.10]}, what: {y: string}}]}}", "unquoted", 3, 69, 'put it into quotation marks: "1.10"'),
         ("events: {a: {what: {x: {type: string, pattern: 1.10}}}}", "unquoted", 3, 39, 'put it into quotation marks: "1.10"'),
         ("events: {a: {what: {x: {type: string, enum: [1.10]}}}}", "enum", 3, 39, "quote it if it is a text"),
         ("metrics: {m: {of: a, measure: 1}}\nevents: {a: {}}", "unquoted", 3, 22, 'put it into quotation marks: "1"'),

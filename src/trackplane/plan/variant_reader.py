@@ -87,8 +87,15 @@ def _applies(raw: Mapping[Any, Any], path: Path, spec: EventSpec, shapes: ShapeR
                 version = value
             except ValueError as error:
                 report.add("applies", str(error), here, hint='such as "<9.2" or ">=2.0, <3"')
-        elif str(key).partition(".")[0] in NAMESPACES and property_at(spec, str(key)) is not None:
-            if values and all(isinstance(item, str | int | float | bool) for item in values):
+        elif str(key).partition(".")[0] in NAMESPACES and (planned := property_at(spec, str(key))):
+            if (
+                planned.type == ("string",)
+                and (number := next((n for n, item in enumerate(values) if _unquoted(item)), None))
+                is not None
+            ):
+                at = (*here, number) if isinstance(value, list) else here
+                report.not_text(values[number], f"a value of `{key}`", at)
+            elif values and all(isinstance(item, str | int | float | bool) for item in values):
                 equals[str(key)] = values
             else:
                 report.add("applies", "a property is compared with plain values", here)
@@ -100,6 +107,10 @@ def _applies(raw: Mapping[Any, Any], path: Path, spec: EventSpec, shapes: ShapeR
                 or "platform, app, app_version, or a path such as what.total.currency",
             )  # fmt: skip
     return Applies(platform=platform, app=app, app_version=version, equals=equals)
+
+
+def _unquoted(value: object) -> bool:
+    return isinstance(value, bool | int | float)
 
 
 def _check_patch(
