@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from trackplane.control import search, tables
 from trackplane.control.database import Database
 from trackplane.control.search import SearchReader, Use, Wanted, index_plan, set_use
-from trackplane.control.search.index import clear
+from trackplane.control.search import index as writing
+from trackplane.control.search.index import build, clear
 from trackplane.control.search.operations import hits
 from trackplane.control.search.rebuilding import rebuild
 from trackplane.control.search.tables import search_documents, search_state, search_words
@@ -324,12 +325,38 @@ def test_the_index_follows_changes_as_if_it_were_made_anew(index: Index) -> None
         followed = index.content()
         names = index.names("", limit=100)
         with index.database.write() as connection:
-            clear(connection)
-            index_plan(connection, plan_of(text), before={}, changed=plan_of(text).events)
+            build(connection, [plan_of(text)])
         assert index.content() == followed
         assert sorted(index.names("", limit=100)) == sorted(names)
     assert index.names("lost_parcel")[0] == "order_refunded"
     assert index.events("videoPlayStart") == []
+
+
+@pytest.mark.parametrize("remembered", [writing._WORDS, 3])
+def test_a_build_of_many_plans_is_as_if_each_was_published(
+    index: Index, remembered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few words it remembers; and it counts in no row twice, which has a price.
+
+    PostgreSQL reads all versions that a transaction made of a row to find the last one.
+    """
+    monkeypatch.setattr(writing, "_WORDS", remembered)
+    plans = [plan_of(app=app) for app in ("other", "shop", "third")]
+    for plan in plans:
+        index.put(plan)
+    followed = index.content()
+    counted: list[int] = []
+
+    def watch(_connection: Any, clause: Any, many: Any, *_: Any) -> None:
+        if isinstance(clause, sa.Update) and clause.table is search_words:
+            counted.extend(each["of"] for each in many)
+
+    with index.database.write() as connection:
+        sa.event.listen(connection, "before_execute", watch)
+        build(connection, plans)
+    assert index.content() == followed
+    assert counted
+    assert len(counted) == len(set(counted))
 
 
 def test_readers_of_other_processes_follow(index: Index) -> None:
@@ -354,8 +381,7 @@ def test_forgetting_an_app_leaves_nothing_of_it(index: Index) -> None:
     assert {hit.app for hit in index.ask("", limit=100)} == {"shop"}
     followed = index.content()
     with index.database.write() as connection:
-        clear(connection)
-        index_plan(connection, plan_of(), before={}, changed=plan_of().events)
+        build(connection, [plan_of()])
     assert index.content() == followed
 
 

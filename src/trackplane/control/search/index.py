@@ -40,6 +40,7 @@ from trackplane.plan.model import EventSpec, Plan, Property
 _BATCH: Final = 2_000  # documents at once
 _NAMED: Final = 500  # values in one condition
 _PHRASES: Final = 200_000  # texts whose words are kept in memory
+_WORDS: Final = 200_000  # words whose numbers are kept in memory
 Key = tuple[str, str, str, str]  # app, kind, name, variant
 T = TypeVar("T")
 
@@ -59,7 +60,11 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IndexWriter:
-    """Puts documents into the index and takes them out, in one transaction; ``finish`` ends it."""
+    """Puts documents into the index and takes them out, in one transaction; ``finish`` ends it.
+
+    A row is best written once in a transaction: until its end PostgreSQL keeps each version, and
+    reads them all to find the last one. So one writer serves all plans of a build.
+    """
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
@@ -110,7 +115,6 @@ class IndexWriter:
 
     def finish(self) -> None:
         """Store what was counted, and the version."""
-        self._store_words()
         stored = search_words.c
         counts = [
             {"of": id, "more": more, "changed": self.version}
@@ -214,13 +218,15 @@ class IndexWriter:
                         "id": id,
                         "word": word,
                         "field": field,
-                        "documents": 0,
+                        "documents": self._counts.pop(id, 0),
                         "changed": self.version,
                     }
                     for id, (field, word) in self._fresh.items()
                 ],
             )
             self._fresh = {}
+        if len(self._words) > _WORDS:
+            self._words.clear()
 
     def _unpost(self, rows: Iterable[sa.Row[Any]]) -> None:
         posted = {row.id: _unpacked(row.words) for row in rows}
@@ -260,8 +266,37 @@ def index_plan(
 
     ``before`` holds the changed and removed events as they were; new ones are not in it.
     """
-    changed, removed = list(changed), list(removed)
     writer = IndexWriter(connection)
+    others = _follow(writer, plan, before=before, changed=list(changed), removed=list(removed))
+    writer.remove(_others(connection, plan.app) - others)
+    writer.finish()
+
+
+def build(connection: sa.Connection, plans: Iterable[Plan]) -> None:
+    """Make the index anew, of one plan of each app, in the caller's transaction.
+
+    Plans are taken one after the other; of those before, only counts of words are in memory.
+    """
+    clear(connection)
+    writer = IndexWriter(connection)
+    for plan in plans:
+        _follow(writer, plan, before={}, changed=list(plan.events), removed=())
+    writer.finish()
+    postings_of(connection).settle(connection)
+
+
+def _follow(
+    writer: IndexWriter,
+    plan: Plan,
+    *,
+    before: Mapping[str, EventSpec],
+    changed: Sequence[str],
+    removed: Sequence[str],
+) -> set[Key]:
+    """Put what a plan has now, and take out its removed events and properties.
+
+    Return its metrics, groups and types: those that went are left to the caller.
+    """
     writer.remove([(plan.app, "event", event, "") for event in removed])
     writer.put(event_document(plan.events[event]) for event in changed)
     shapes = _Shapes()
@@ -278,9 +313,8 @@ def index_plan(
     }
     writer.count_events(moved, made)
     others = {_key(document): document for document in documents_of(plan)}
-    writer.remove(_others(connection, plan.app) - others.keys())
     writer.put(others.values())
-    writer.finish()
+    return set(others)
 
 
 def forget_app(connection: sa.Connection, app: str) -> None:

@@ -9,8 +9,7 @@ import structlog
 from trackplane.control import objects, tables
 from trackplane.control.design.libraries import libraries_of
 from trackplane.control.search.documents import FORMAT
-from trackplane.control.search.index import Use, clear, index_plan, set_use
-from trackplane.control.search.postings import postings_of
+from trackplane.control.search.index import Use, build, set_use
 from trackplane.control.search.tables import search_documents, search_state
 from trackplane.discovery.compile import compile_plan
 from trackplane.errors import InputError
@@ -30,15 +29,11 @@ def rebuild(connection: sa.Connection) -> int:
     How things are used is kept.
     """
     uses = _uses(connection)
-    clear(connection)
     table = tables.apps.c
     apps = connection.execute(
         sa.select(table.app, table.revision).where(table.revision > 0).order_by(table.app)
     ).all()
-    for row in apps:
-        plan = _plan_of(connection, row.app, row.revision)
-        index_plan(connection, plan, before={}, changed=plan.events)
-    postings_of(connection).settle(connection)
+    build(connection, (_plan_of(connection, row.app, row.revision) for row in apps))
     set_use(connection, uses)
     count: int = connection.execute(
         sa.select(sa.func.count()).select_from(search_documents)
