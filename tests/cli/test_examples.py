@@ -234,6 +234,11 @@ class Stage:
             self._replay = str(found["id"])
         return self._replay
 
+    def replayed(self) -> None:
+        """Wait until the replay has ended: a running one is not undone."""
+        path = f"/dirty/replays/{self.replay()}"
+        until(lambda: self.call("GET", path)["status"] != "running", "the end of the replay")
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
@@ -266,6 +271,7 @@ PREPARE: dict[str, Callable[[Stage], object]] = {
     "rule": Stage.rule,
     "rule draft": Stage.draft,
     "rule promote": Stage.canary,
+    "dirty undo": Stage.replayed,
     "query run": Stage.query,
     "query delete": Stage.query,
     "query save": Stage.no_query,

@@ -15,6 +15,8 @@ from trackplane.errors import Finding
 from trackplane.plan.changes import Difference, Whole
 from trackplane.plan.model import EventSpec
 
+# White space and control characters in ranges: what `\s` stands for differs between Python and ECMA-262.
+BLANK = r"\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 # `\Z` is not ECMA-262, and Python's `$` would let a trailing newline through.
 Name = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_$][A-Za-z0-9_.$-]{0,99}(?![\s\S])", max_length=100)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from trackplane.control.wire import Source, Wire, Word
+from trackplane.control.wire import BLANK, Source, Wire, Word
 
 Score = Annotated[float, Meta(ge=0, le=1)]
 ByLanguage = dict[str, str]  # a text for each of `en` and `zh`
@@ -162,7 +162,9 @@ class TemplateQuery(Wire):
     """For which app, with what before each name, and whose; what is empty is as in the template."""
 
     app: Word = ""
-    owner: Annotated[str, Meta(max_length=100, pattern=r"^((team|person):[^\s]+)?(?![\s\S])")] = ""
+    owner: Annotated[
+        str, Meta(max_length=100, pattern=rf"^((team|person):[^{BLANK}]+)?(?![\s\S])")
+    ] = ""
     prefix: Annotated[str, Meta(max_length=60, pattern=r"^([a-z][a-z0-9_]*)?(?![\s\S])")] = ""
 
 

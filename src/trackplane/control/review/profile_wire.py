@@ -8,14 +8,18 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from trackplane.control.review.notice_wire import Channel
 from trackplane.control.roles import Role
-from trackplane.control.wire import Note, Paging, Wire, Word
+from trackplane.control.wire import BLANK, Note, Paging, Wire, Word
 
 PersonName = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@+ -]{0,99}(?![\s\S])", max_length=100)
 ]
 Label = Annotated[str, Meta(max_length=200)]
-Email = Annotated[str, Meta(max_length=320, pattern=r"^([^@\s<>,;]+@[^@\s<>,;]+)?(?![\s\S])")]
-Address = Annotated[str, Meta(max_length=2_000, pattern=r"^(https?://[^\s/]+[^\s]*)?(?![\s\S])")]
+Email = Annotated[
+    str, Meta(max_length=320, pattern=rf"^([^@<>,;{BLANK}]+@[^@<>,;{BLANK}]+)?(?![\s\S])")
+]
+Address = Annotated[
+    str, Meta(max_length=2_000, pattern=rf"^(https?://[^/{BLANK}][^{BLANK}]*)?(?![\s\S])")
+]
 Language = Literal["en", "zh"]
 Channels = tuple[Channel, ...]
 

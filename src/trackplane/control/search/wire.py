@@ -10,7 +10,7 @@ from trackplane.control.search.documents import Kind
 from trackplane.control.search.finding import Sort
 from trackplane.control.wire import Paging, Wire
 
-Many = Annotated[str, Meta(max_length=10_000, description="one value or several with commas")]
+Many = Annotated[str, Meta(max_length=500, description="one value or several with commas")]
 
 
 class SearchQuery(Paging):
@@ -20,7 +20,7 @@ class SearchQuery(Paging):
     descriptions where there are several.
     """
 
-    q: Annotated[str, Meta(max_length=20_000)] = ""
+    q: Annotated[str, Meta(max_length=1_000)] = ""
     kind: Many = ""
     app: Many = ""
     owner: Many = ""
