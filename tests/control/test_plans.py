@@ -229,10 +229,10 @@ def test_a_library_version_is_for_good_and_others_apps_are_not_told(shop: Runnin
     assert (told["compatibility"], told["parts"][1]["name"]) == ("narrowing", "card")
 
 
-def test_a_library_version_that_vanished_hides_no_other_app_s_impact_and_can_come_back(
+def test_a_library_version_that_vanished_hides_no_other_app_s_impact_and_can_be_left_and_come_back(
     shop: Running,
 ) -> None:
-    """The plan that used it says what is missing; published again, the plan reads as before."""
+    """The plan that used it says what is missing, and moves to another; published again, it is back."""
     shop.client.put("/libraries/gone/1", json={"source": GONE % (1, 9)}).raise_for_status()
     shop.client.put("/libraries/gone/2", json={"source": GONE % (2, 5)}).raise_for_status()
     plan = "format: 1\napp: %s\nuse: [gone@1]\nevents: {pay: {what: {card: card}}}\n"
@@ -254,10 +254,19 @@ def test_a_library_version_that_vanished_hides_no_other_app_s_impact_and_can_com
     assert [(item["app"], item["ok"]) for item in items] == [("found", True), ("lost", False)]
     assert "gone@1" in items[1]["findings"][0]["message"]
     moved = {"files": {"plan.yaml": (plan % "lost").replace("gone@1", "gone@2")}}
-    answer = shop.client.put("/apps/lost/plan", json=moved, headers={"If-Match": "*"})
+    kept = {"files": {"plan.yaml": moved["files"]["plan.yaml"].replace("gone@2", "gone@1")}}
+    answer = shop.client.put("/apps/lost/plan", json=kept, headers={"If-Match": "*"})
     assert (answer.status_code, "gone@1" in answer.text) == (422, True)
-    shop.client.put("/libraries/gone/1", json={"source": GONE % (1, 9)}).raise_for_status()
+    draft = {"app": "lost", "title": "Move", "files": moved["files"]}
+    change = shop.client.post("/changes", json=draft)
+    assert (change.status_code, change.json()["findings"]) == (201, 0), change.text
     answer = shop.client.put("/apps/lost/plan", json=moved, headers={"If-Match": "*"})
+    assert answer.json()["changed"] == ["pay"], answer.text
+    spec = shop.client.get("/apps/lost/events/pay").json()["spec"]
+    assert spec["properties"]["what"]["card"]["max_length"] == 5
+    again = shop.client.put("/libraries/gone/1", json={"source": GONE % (1, 9)})
+    assert again.is_success
+    answer = shop.client.put("/apps/lost/plan", json=kept, headers={"If-Match": "*"})
     assert answer.json()["changed"] == ["pay"], answer.text
 
 

@@ -17,8 +17,9 @@ from trackplane.codegen.python import generate_python
 from trackplane.control import wire
 from trackplane.control.apps import find_app
 from trackplane.control.design.plan_publishing import overlay_between
+from trackplane.control.design.workspaces import applied
 from trackplane.control.operations import Call, Operations
-from trackplane.control.review.change_branch import Branch, applied, read_branch
+from trackplane.control.review.change_branch import Branch, read_branch
 from trackplane.control.review.change_files import base_files, overlay_at
 from trackplane.control.review.change_state import find_change
 from trackplane.errors import Finding, InputError

@@ -18,6 +18,7 @@ from trackplane.control.catalog import Broken, Catalog
 from trackplane.control.design.libraries import libraries_of, store_uses
 from trackplane.control.design.plan_lint import rules_of
 from trackplane.control.design.plan_tables import plan_changes
+from trackplane.control.design.workspaces import Base
 from trackplane.control.platform import Platform
 from trackplane.control.problems import NotFoundError
 from trackplane.control.publishing import Change
@@ -25,7 +26,7 @@ from trackplane.errors import Finding, InputError
 from trackplane.plan.changes import Difference, PartChange
 from trackplane.plan.diff import changed_names, difference
 from trackplane.plan.lint import lint
-from trackplane.plan.model import EventSpec, Plan, Text
+from trackplane.plan.model import EventSpec, Text
 from trackplane.plan.text import PlanError
 from trackplane.plan.workspace import Workspace
 from trackplane.rules.plan_check import check_expressions
@@ -37,10 +38,10 @@ Overlay = Mapping[str, str | None]  # path -> text; None: the file goes
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan that may come into force after ``before`` (None: there was none)."""
+    """A plan that may come into force after ``before``."""
 
     app: str
-    before: Workspace | None
+    before: Base
     after: Workspace
     difference: Difference
     added: list[str]
@@ -75,21 +76,12 @@ def candidate(
         PlanError: it does not read, or its expressions do not check; with every finding.
     """
     libraries = libraries_of(connection)
-    before = platform.workspaces.revision(connection, app, revision, libraries)
-    if before is not None:
-        after = before.change(overlay, libraries)
-    else:
-        files = {path: text for path, text in overlay.items() if text is not None}
-        if not files:
-            raise PlanError("nothing would be left of the plan", hint="keep one file at least")
-        after = Workspace.load(files, libraries)
-    return candidate_of(connection, app, before, after)
+    before = platform.workspaces.base(connection, app, revision, libraries)
+    return candidate_of(connection, app, before, before.change(overlay, libraries))
 
 
-def candidate_of(
-    connection: sa.Connection, app: str, before: Workspace | None, after: Workspace
-) -> Candidate:
-    """Return a workspace as what may come into force after another.
+def candidate_of(connection: sa.Connection, app: str, before: Base, after: Workspace) -> Candidate:
+    """Return a workspace as what may come into force after a base.
 
     Raises:
         PlanError: it is another app's, or its expressions do not check.
@@ -98,7 +90,7 @@ def candidate_of(
         message = f"the plan is of the app {after.plan.app!r}, not of {app!r}"
         finding = Finding(code="app", message=message, file=next(iter(after.files), None))
         raise PlanError(f"it is the plan of {after.plan.app!r}", findings=[finding])
-    old = before.plan if before is not None else Plan(app=app)
+    old = before.plan
     check_expressions(after.plan, after.files, before=old)
     names = changed_names(old.events, after.plan.events)
     there = [name for name in names if name in after.plan.events]
@@ -147,11 +139,10 @@ def publish_plan(
     tree, hashes = objects.change_tree(
         connection, held.tree if held is not None else None, bodies | dict.fromkeys(found.removed)
     )
-    before = found.before.files if found.before is not None else {}
     source = objects.change_files(
         connection,
         held.source if held is not None else None,
-        overlay_between(before, found.after.files),
+        overlay_between(found.before.files, found.after.files),
     )
     if held is None or (held.tree, held.source) != (tree, source):
         revision += 1
@@ -159,7 +150,7 @@ def publish_plan(
         _store_changes(connection, app, revision, found.difference.parts)
         store_uses(connection, app, found.after.plan.use)
         _index(change, app, events, hashes, found.removed)
-        were = found.before.plan.events if found.before is not None else {}
+        were = found.before.plan.events
         search.index_plan(
             connection,
             found.after.plan,

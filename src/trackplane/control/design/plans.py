@@ -16,7 +16,6 @@ from trackplane.control.design.plan_publishing import (
     broken_by,
     candidate,
     files_of,
-    held_workspace,
     overlay_between,
     publish_plan,
     revision_row,
@@ -69,8 +68,7 @@ def check_plan(call: Call, app: wire.Word, body: wire.PlanSource) -> wire.PlanCh
     with call.platform.database.read() as connection:
         revision = find_app(connection, call, app).revision
         try:
-            held = held_workspace(connection, call.platform, app, revision)
-            overlay = overlay_between(held.files if held is not None else {}, body.files)
+            overlay = overlay_between(files_of(connection, app, revision), body.files)
             found = candidate(connection, call.platform, app, revision, overlay)
         except InputError as error:
             return wire.PlanCheck(

@@ -9,14 +9,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import sqlalchemy as sa
 
 from trackplane.control import objects, tables
 from trackplane.control.problems import NotFoundError
 from trackplane.errors import CorruptionError
-from trackplane.plan.model import Library
+from trackplane.plan.model import EventSpec, Library, Plan
+from trackplane.plan.text import PlanError
 from trackplane.plan.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -24,6 +26,32 @@ if TYPE_CHECKING:
 
 _KEPT: Final = 6
 _Key = tuple[str, str]  # app, hash of the source
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change of a plan starts from. ``workspace`` is None where there is no plan yet.
+
+    It is None too where the plan in force no longer reads; ``plan`` has then its events, as stored.
+    """
+
+    files: Mapping[str, str]
+    plan: Plan
+    workspace: Workspace | None
+
+    def change(
+        self, overlay: Mapping[str, str | None], libraries: Mapping[str, Library]
+    ) -> Workspace:
+        """Return the workspace with some files changed; None takes one away.
+
+        Raises:
+            PlanError: it does not read, or nothing is left of it; with every finding.
+        """
+        if self.workspace is not None:
+            return self.workspace.change(overlay, libraries)
+        files = applied(self.files, overlay)
+        if not files:
+            raise PlanError("nothing would be left of the plan", hint="keep one file at least")
+        return Workspace.load(files, libraries)
 
 
 class GoneError(NotFoundError):
@@ -66,6 +94,27 @@ class Workspaces:
             raise GoneError(f"revision {revision} of {app!r} is gone: {error.message}") from error
         return self.keep(app, source, Workspace.load(files, libraries))
 
+    def base(
+        self,
+        connection: sa.Connection,
+        app: str,
+        revision: int,
+        libraries: Mapping[str, Library],
+    ) -> Base:
+        """Return a revision as what a change starts from, even where it no longer reads.
+
+        Raises:
+            GoneError: there is no such revision, or its source is gone.
+        """
+        try:
+            held = self.revision(connection, app, revision, libraries)
+        except PlanError:
+            files = objects.files(connection, source_of(connection, app, revision))
+            return Base(files=files, plan=_stored(connection, app, revision), workspace=None)
+        if held is None:
+            return Base(files={}, plan=Plan(app=app), workspace=None)
+        return Base(files=held.files, plan=held.plan, workspace=held)
+
     def keep(self, app: str, source: str, workspace: Workspace) -> Workspace:
         """Keep a workspace under the hash of its files."""
         with self._lock:
@@ -96,16 +145,37 @@ class Workspaces:
             return found
 
 
+def applied(files: Mapping[str, str], overlay: Mapping[str, str | None]) -> dict[str, str]:
+    """Return files with some changed; None takes one away."""
+    found = {path: text for path, text in files.items() if overlay.get(path, "") is not None}
+    return found | {path: text for path, text in overlay.items() if text is not None}
+
+
 def source_of(connection: sa.Connection, app: str, revision: int) -> str:
     """Return the hash of a revision's files.
 
     Raises:
         GoneError: there is no such revision.
     """
+    return str(_row(connection, app, revision).source)
+
+
+def _stored(connection: sa.Connection, app: str, revision: int) -> Plan:
+    tree = objects.events_of(connection, _row(connection, app, revision).tree)
+    return Plan(
+        app=app,
+        events={
+            event: msgspec.json.decode(objects.body(connection, hash), type=EventSpec)
+            for event, hash in tree.items()
+        },
+    )
+
+
+def _row(connection: sa.Connection, app: str, revision: int) -> sa.Row[Any]:
     table = tables.revisions
     row = connection.execute(
-        sa.select(table.c.source).where(table.c.app == app, table.c.revision == revision)
+        sa.select(table).where(table.c.app == app, table.c.revision == revision)
     ).first()
     if row is None:
         raise GoneError(f"the plan of {app!r} has no revision {revision}")
-    return str(row.source)
+    return row

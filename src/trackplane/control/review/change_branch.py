@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from trackplane.control import objects, tables
 from trackplane.control.design.libraries import libraries_of
 from trackplane.control.design.plan_publishing import Candidate, candidate_of
-from trackplane.control.design.workspaces import Workspaces
+from trackplane.control.design.workspaces import applied
 from trackplane.control.operations import Call
 from trackplane.control.review import review_tables
 from trackplane.control.review.review_rules import rule_of
@@ -50,11 +50,6 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
     overlay: Overlay
     candidate: Candidate | None
     findings: tuple[Finding, ...]
-
-    @property
-    def before(self) -> Workspace | None:
-        """Return the base as it reads; None where there is no plan."""
-        return self.candidate.before if self.candidate is not None else None
 
     @property
     def after(self) -> Workspace | None:
@@ -107,17 +102,6 @@ def version_row(connection: sa.Connection, change: int, version: int) -> sa.Row[
 # --- reading
 
 
-def base_of(
-    connection: sa.Connection, workspaces: Workspaces, app: str, revision: int
-) -> Workspace | None:
-    """Return the workspace of a revision; of revision 0, None.
-
-    Raises:
-        GoneError: there is no such revision.
-    """
-    return workspaces.revision(connection, app, revision, libraries_of(connection))
-
-
 def read_branch(
     connection: sa.Connection, call: Call, app: str, base: int, overlay: Overlay
 ) -> Branch:
@@ -127,23 +111,15 @@ def read_branch(
         GoneError: its base is gone.
     """
     libraries = libraries_of(connection)
-    before = base_of(connection, call.platform.workspaces, app, base)
-    held = dict(before.files) if before is not None else {}
-    files = applied(held, overlay)
+    before = call.platform.workspaces.base(connection, app, base, libraries)
+    files = applied(before.files, overlay)
     findings: list[Finding] = []
     found: Candidate | None = None
     if not files:
         findings.append(Finding(code="plan_empty", message="the branch holds no plan"))
     else:
         try:
-            found = candidate_of(
-                connection,
-                app,
-                before,
-                before.change(overlay, libraries)
-                if before is not None
-                else Workspace.load(files, libraries),
-            )
+            found = candidate_of(connection, app, before, before.change(overlay, libraries))
         except InputError as error:
             findings += error.findings or [Finding(code=error.code, message=error.message)]
         else:
@@ -197,12 +173,6 @@ def unknown_owners(connection: sa.Connection, workspace: Workspace) -> list[Find
     return found
 
 
-def applied(files: Mapping[str, str], overlay: Mapping[str, str | None]) -> dict[str, str]:
-    """Return files with some changed; None takes one away."""
-    found = {path: text for path, text in files.items() if overlay.get(path, "") is not None}
-    return found | {path: text for path, text in overlay.items() if text is not None}
-
-
 # --- comparing
 
 
@@ -229,8 +199,7 @@ def branch_items(branch: Branch) -> dict[str, Item]:
     found = branch.candidate
     if found is None:
         return {}
-    held = found.before.plan if found.before is not None else Plan(app=branch.app)
-    items = items_of(held, found.after.plan, found.difference)
+    items = items_of(found.before.plan, found.after.plan, found.difference)
     if not items and branch.overlay:
         whole = _whole_item(branch.app, branch.overlay)
         items[whole.id] = whole

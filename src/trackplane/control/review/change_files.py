@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from trackplane.control import objects
 from trackplane.control.design.plan_publishing import overlay_between
-from trackplane.control.design.workspaces import GoneError, source_of
+from trackplane.control.design.workspaces import GoneError, applied, source_of
 from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import CursorError, page
 from trackplane.control.problems import NotFoundError, StaleError
@@ -18,7 +18,6 @@ from trackplane.control.review import review_tables
 from trackplane.control.review.change_branch import (
     Branch,
     Overlay,
-    applied,
     overlay_of,
     read_branch,
     version_row,

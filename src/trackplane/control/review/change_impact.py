@@ -23,7 +23,6 @@ from trackplane.control.review.change_state import (
     record,
     require_state,
 )
-from trackplane.plan.model import Plan
 
 operations: Final = Operations("data")  # it reads the lake, in the threads for that
 
@@ -66,8 +65,9 @@ def assess_change(call: Call, id: wire.Id, body: wire.ImpactAsked) -> wire.Chang
     found = branch.candidate
     if found is None:
         raise StateError("the branch does not read", findings=branch.findings)
-    before = found.before.plan if found.before is not None else Plan(app=row.app)
-    impact = assess(call, row.app, before, found.after.plan, hours=body.hours, events=body.events)
+    impact = assess(
+        call, row.app, found.before.plan, found.after.plan, hours=body.hours, events=body.events
+    )
     with call.platform.publisher.change(call.actor, "change request") as change:
         now = find_change(change.connection, call, id)
         if now.version != row.version:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from trackplane.control.apps import find_app
 from trackplane.control.design.plan_publishing import overlay_between, publish_plan
-from trackplane.control.design.workspaces import GoneError
+from trackplane.control.design.workspaces import GoneError, applied
 from trackplane.control.operations import Call, Operations
 from trackplane.control.problems import ConflictsError
 from trackplane.control.publishing import Change
@@ -19,7 +19,6 @@ from trackplane.control.review import notices, review_tables
 from trackplane.control.review.change_branch import (
     Branch,
     Item,
-    applied,
     branch_items,
     read_branch,
 )
