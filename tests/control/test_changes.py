@@ -253,6 +253,18 @@ def test_many_change_requests_are_approved_at_once_with_a_result_each(review: Re
     assert [bool(item["error"]) for item in items] == [False, True, True]
 
 
+def test_what_was_saved_after_one_looked_is_not_approved_with_the_rest(review: Review) -> None:
+    """Each by the version that was seen; as many versions as change requests."""
+    first, second = review.propose(P1), review.propose(P2)
+    review.save(second["id"], ("A page was looked at", "A page was read"))
+    body = {"changes": [first["id"], second["id"]]}
+    assert review.cat.post("/changes/approve", json=body | {"versions": [1]}).status_code == 422
+    seen = [first["version"], second["version"]]
+    items = review.cat.post("/changes/approve", json=body | {"versions": seen}).json()["items"]
+    assert [item["state"] for item in items] == ["approved", "in_review"]
+    assert "not 1" in items[1]["error"], items
+
+
 # --- approvals that fall
 
 

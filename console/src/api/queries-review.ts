@@ -130,7 +130,7 @@ export const addComment = (id: number, body: { text: string; event: string; prop
 export const editComment = (id: number, n: number, body: { text?: string; resolved?: boolean }): Promise<Comment> => data(api.PATCH("/api/v1/changes/{id}/comments/{n}", { params: { path: { id, n } }, body }));
 export const readComments = (id: number, n: number): Promise<unknown> => data(api.POST("/api/v1/changes/{id}/read", { params: { path: { id } }, body: { n } }));
 export const approveItems = (change: Change, events: string[], note = ""): Promise<Approved> => data(api.POST("/api/v1/changes/{id}/approve", { params: path(change), body: { version: change.version, events, note } }));
-export const approveAll = (changes: readonly Change[], note: string): Promise<{ items: Approved[] }> => data(api.POST("/api/v1/changes/approve", { body: { changes: changes.map((change) => change.id), note } }));
+export const approveAll = (changes: readonly Change[], note: string): Promise<{ items: Approved[] }> => data(api.POST("/api/v1/changes/approve", { body: { changes: changes.map((change) => change.id), versions: changes.map((change) => change.version), note } }));
 export const rebase = (change: Change, body: { take?: "mine" | "theirs"; resolutions?: Resolution[] } = {}): Promise<Change> => data(api.POST("/api/v1/changes/{id}/rebase", { params: path(change), body }));
 
 /** Do what moves a change request on. */

@@ -3102,6 +3102,8 @@ export interface components {
             changes: number[];
             /** @default  */
             note?: string;
+            /** @default [] */
+            versions?: number[];
         };
         /**
          * Approved

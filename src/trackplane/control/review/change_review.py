@@ -193,11 +193,19 @@ def approve_change(call: Call, id: wire.Id, body: wire.Approve) -> wire.Approved
 @operations.add("POST", "/changes/approve", action="change.review")
 def approve_changes(call: Call, body: wire.ApproveMany) -> wire.ApprovedMany:
     """Approve several change requests; each by itself, with its own result."""
+    versions: list[int | None] = [*body.versions] or [None] * len(body.changes)
+    if len(versions) != len(body.changes):
+        raise InputError(
+            f"{len(versions)} versions for {len(body.changes)} change requests",
+            hint="give one for each, in their order, or none",
+        )
     found: list[wire.Approved] = []
-    for id in dict.fromkeys(body.changes):
+    for id, version in dict(zip(body.changes, versions, strict=True)).items():
         try:
             with call.platform.publisher.change(call.actor, "change request") as change:
-                found.append(_approve(change, call, id, wire.Approve(note=body.note)))
+                found.append(
+                    _approve(change, call, id, wire.Approve(version=version, note=body.note))
+                )
         except TrackplaneError as error:
             found.append(_not_approved(call, id, error))
     return wire.ApprovedMany(items=found)

@@ -292,10 +292,13 @@ class Approvals(Wire):
     next: str | None
 
 
+VersionNumber = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
 class Approve(Wire):
     """Approve items as they are in ``version``; none named: all that the person may."""
 
-    version: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    version: VersionNumber | None = None
     events: Annotated[list[Word], Meta(max_length=100_000)] = field(default_factory=list)
     note: Note = ""
 
@@ -312,9 +315,13 @@ class Approved(Wire):
 
 
 class ApproveMany(Wire):
-    """Approve several change requests, each of its events that the person may approve."""
+    """Approve several change requests, each of its events that the person may approve.
+
+    ``versions`` are those that were looked at, one for each of ``changes``; none: as they are now.
+    """
 
     changes: Annotated[list[Id], Meta(min_length=1, max_length=1_000)]
+    versions: Annotated[list[VersionNumber], Meta(max_length=1_000)] = field(default_factory=list)
     note: Note = ""
 
 
