@@ -159,7 +159,15 @@ def test_a_first_plan_is_proposed_like_any_other(review: Review) -> None:
 
 def test_a_branch_has_no_file_outside_the_plan(review: Review) -> None:
     """Else whoever pulls it would write where its author says."""
-    for path in ("../up.yaml", "/etc/x.yaml", "a/../../b.yaml", ".git/config.yaml", "a.sh"):
+    for path in (
+        "../up.yaml",
+        "/etc/x.yaml",
+        "a/../../b.yaml",
+        ".git/config.yaml",
+        "a.sh",
+        "C:x.yaml",
+        "a\u202elmay.yaml",
+    ):
         body = {"app": review.app, "title": "x", "files": {path: "format: 1"}}
         assert review.ann.post("/changes", json=body).status_code == 400, path
 

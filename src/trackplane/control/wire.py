@@ -23,13 +23,13 @@ Name = Annotated[
 ]
 Source = Annotated[str, Meta(max_length=32 * 1024 * 1024, description="YAML text")]
 Note = Annotated[str, Meta(max_length=1_000)]
-# A relative path of a YAML file; no part of it begins with a dot.
+# A relative path of a YAML file that every file system takes, without characters that cannot be
+# seen or that turn the reading direction; no part of it begins with a dot.
+_UNFIT = r'/\\<>:"|?*\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff'
+_PART = rf"[^.{_UNFIT}][^{_UNFIT}]*"
 FilePath = Annotated[
     str,
-    Meta(
-        pattern=r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]*(/[^./\\\x00-\x1f][^/\\\x00-\x1f]*)*(\.yaml|\.yml)(?![\s\S])",
-        max_length=200,
-    ),
+    Meta(pattern=rf"^{_PART}(/{_PART})*(\.yaml|\.yml)(?![\s\S])", max_length=200),
 ]
 PlanFiles = Annotated[dict[FilePath, Source], Meta(min_length=1, max_length=10_000)]
 Limit = Annotated[int, Meta(ge=1, le=1_000)]
