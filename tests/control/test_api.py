@@ -51,6 +51,22 @@ def test_a_wrong_body_is_answered_with_every_finding(control: Any) -> None:
     assert "did you mean 'app'?" in str(answer.json())
 
 
+def test_a_text_of_another_form_is_told_what_is_expected(control: Any) -> None:
+    """In words, not as a pattern; of an object's keys each that is wrong."""
+    body = {"app": "my app", "title": "x", "deadline": "2027-1-1"}
+    body["files"] = {"C:x.yaml": "", "ok.yaml": 5, "../up.yaml": ""}
+    findings = control.client.post("/changes", json=body).json()["findings"]
+    told = {(f["pointer"], f["message"].split(",")[0].split(" of ")[0]) for f in findings}
+    assert told == {
+        ("/app", "expected a name: ASCII letters"),
+        ("/deadline", "expected a day such as 2027-01-31"),
+        ("/files", "expected the relative path"),
+        ("/files/ok.yaml", "Expected `str | null`"),
+    }
+    of_files = [f["message"].split(": ")[-1] for f in findings if f["pointer"] == "/files"]
+    assert of_files == ["'C:x.yaml'", "'../up.yaml'"]
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[1]", b"\xff", b'"\xff"', b"null", b"[" * 100_000]
 )

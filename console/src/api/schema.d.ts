@@ -3000,6 +3000,7 @@ export interface components {
              * @enum {unknown}
              */
             allow_list?: "enforce" | "off" | "warn";
+            /** @description a name: ASCII letters, digits and _ . $ -, not beginning with . or - */
             app: string;
             /** @default [] */
             blocked?: string[];
@@ -3394,6 +3395,7 @@ export interface components {
          * @description A new change request; its branch starts at the plan in force, with these files changed.
          */
         ChangeCreate: {
+            /** @description a name: ASCII letters, digits and _ . $ -, not beginning with . or - */
             app: string;
             /** @default null */
             deadline?: string | null;
@@ -3558,15 +3560,20 @@ export interface components {
          * @description What a generated client can send: the lock file that ``codegen --lock`` writes.
          */
         ClientLock: {
+            /** @description a text without the character NUL */
             app: string;
             events: {
                 [key: string]: string[] | null;
             };
             /** @enum {unknown} */
             format: 1;
+            /** @description a text without the character NUL */
             language: string;
+            /** @description a name: ASCII letters, digits and _ . $ -, not beginning with . or - */
             name: string;
+            /** @description a text without the character NUL */
             platform: string;
+            /** @description a text without the character NUL */
             release: string;
             revision: number;
         };
@@ -4015,6 +4022,7 @@ export interface components {
          * @description Which dirty events: all of an app, narrowed by what is given.
          */
         DirtySelection: {
+            /** @description a name: ASCII letters, digits and _ . $ -, not beginning with . or - */
             app: string;
             /** @default  */
             app_version?: string;
@@ -4180,6 +4188,7 @@ export interface components {
          * @description An event of an app.
          */
         EventName: {
+            /** @description a name: ASCII letters, digits and _ . $ -, not beginning with . or - */
             app: string;
             event: string;
         };
@@ -4648,7 +4657,10 @@ export interface components {
          * @description A new write key for an environment.
          */
         KeyCreate: {
-            /** @default prod */
+            /**
+             * @description a name: ASCII letters, digits and _ . $ -, not beginning with . or -
+             * @default prod
+             */
             env?: string;
             /** @default  */
             label?: string;
@@ -5254,12 +5266,14 @@ export interface components {
          * @description What is to change of one's own profile; what is left out stays.
          */
         PersonPatch: {
+            /** @description an e-mail address such as ann@example.org */
             email?: string;
             /** @enum {unknown} */
             language?: "en" | "zh";
             name?: string;
             notify?: components["schemas"]["Wishes"];
             title?: string;
+            /** @description an address that begins with http:// or https:// */
             webhook?: string;
         };
         /**
@@ -5267,7 +5281,10 @@ export interface components {
          * @description A person: ``notify`` says of each kind of notice where it is to be told.
          */
         PersonPut: {
-            /** @default  */
+            /**
+             * @description an e-mail address such as ann@example.org
+             * @default
+             */
             email?: string;
             /**
              * @default en
@@ -5279,7 +5296,10 @@ export interface components {
             notify?: components["schemas"]["Wishes"];
             /** @default  */
             title?: string;
-            /** @default  */
+            /**
+             * @description an address that begins with http:// or https://
+             * @default
+             */
             webhook?: string;
         };
         /**
@@ -5674,6 +5694,7 @@ export interface components {
             event: string;
             /** @default  */
             message?: string;
+            /** @description a day such as 2027-01-31 */
             until: string;
         };
         /**
@@ -5777,7 +5798,10 @@ export interface components {
             description?: string;
             /** @default [] */
             events?: components["schemas"]["EventName"][];
-            /** @default  */
+            /**
+             * @description an address that begins with http:// or https://
+             * @default
+             */
             link?: string;
             /** @default [] */
             people?: string[];
@@ -5793,6 +5817,7 @@ export interface components {
             description?: string;
             dropped?: boolean;
             events?: components["schemas"]["EventName"][];
+            /** @description an address that begins with http:// or https:// */
             link?: string;
             people?: string[];
             title?: string;
@@ -6222,13 +6247,24 @@ export interface components {
          * @description A query to save. ``app`` empty: over all apps of whoever runs it.
          */
         SavedQueryChange: {
-            /** @default  */
+            /**
+             * @description a text without the character NUL
+             * @default
+             */
             app?: string;
-            /** @default  */
+            /**
+             * @description a text without the character NUL
+             * @default
+             */
             description?: string;
+            /** @description a name: ASCII letters, digits and _ . $ -, not beginning with . or - */
             name: string;
-            /** @default  */
+            /**
+             * @description a text without the character NUL
+             * @default
+             */
             owner?: string;
+            /** @description a text without the character NUL */
             sql: string;
         };
         /**
@@ -6300,7 +6336,10 @@ export interface components {
          */
         ScreenshotUpload: {
             content: string;
-            /** @default  */
+            /**
+             * @description a text without the character NUL
+             * @default
+             */
             label?: string;
         };
         /**

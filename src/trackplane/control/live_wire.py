@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from trackplane.control.wire import Cursor, Limit, Name, Note, Paging, Source, Wire, Word
+from trackplane.control.patterns import Name
+from trackplane.control.wire import Cursor, Limit, Note, Paging, Source, Wire, Word
 
 Percent = Annotated[float, Meta(gt=0, le=100)]
 Share = Annotated[float, Meta(gt=0, le=1)]

@@ -14,11 +14,21 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    TypeVar,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 
 from trackplane.control.access import Action, Actor
+from trackplane.control.patterns import in_words
 from trackplane.control.problems import (
     BadRequestError,
     PreconditionRequiredError,
@@ -160,7 +170,7 @@ def arguments(
         try:
             values[name] = msgspec.convert(path[name], kind, strict=False)
         except msgspec.ValidationError as error:
-            findings.append(Finding(code="parameter", message=f"{name}: {error}"))
+            findings.append(Finding(code="parameter", message=f"{name}: {in_words(str(error))}"))
     if operation.query is not None:
         values["query"] = _convert(dict(query), operation.query, findings, strict=False)
     elif query:
@@ -209,13 +219,34 @@ def _convert(data: object, kind: type[T], findings: list[Finding], *, strict: bo
                     Finding(code="required", message=f"{name} is required", pointer=f"/{name}")
                 )
             continue
-        try:
-            msgspec.convert(data[name], field.type, strict=strict)
-        except msgspec.ValidationError as error:
-            text, _, place = str(error).partition(" - at `$")
-            inner = place.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
-            findings.append(Finding(code="value", message=text, pointer=f"/{name}{inner}"))
+        findings += _field(data[name], field.type, f"/{name}", strict=strict)
     return None
+
+
+def _field(value: object, kind: Any, pointer: str, *, strict: bool) -> list[Finding]:
+    """Return what is wrong with a value; of an object's entries each that is."""
+    try:
+        msgspec.convert(value, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        found: list[Finding] = []
+        if isinstance(value, dict) and len(value) > 1 and get_origin(_plain(kind)) is dict:
+            for key, each in value.items():
+                found += _field({key: each}, kind, pointer, strict=strict)
+        text, _, place = in_words(str(error)).partition(" - at `$")
+        if isinstance(value, dict):
+            key = f"{next(iter(value), '')!s:.200}"
+            text, of_key, _ = text.partition(" - at `key`")
+            text += f": {key!r}" if of_key else ""
+            if place.startswith("[...]"):
+                place = place.removeprefix("[...]")
+                pointer += "/" + key.replace("~", "~0").replace("/", "~1")
+        inner = place.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+        return found or [Finding(code="value", message=text, pointer=f"{pointer}{inner}")]
+    return []
+
+
+def _plain(kind: Any) -> Any:
+    return kind.__origin__ if get_origin(kind) is Annotated else kind
 
 
 def _unknown(data: Mapping[Any, Any], known: Mapping[str, Any] | tuple[str, ...]) -> list[Finding]:

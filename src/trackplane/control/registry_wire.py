@@ -6,15 +6,15 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from trackplane.control.wire import Name, Paging, Wire, Word
+from trackplane.control.patterns import Name, matching
+from trackplane.control.wire import Paging, Wire, Word
 
-# No NUL: PostgreSQL stores none.
-TEXT: Final = r"^[^\x00]*$"
-Sql = Annotated[str, Meta(min_length=1, max_length=100_000, pattern=TEXT)]
-Remark = Annotated[str, Meta(max_length=1_000, pattern=TEXT)]
-Owner = Annotated[str, Meta(max_length=200, pattern=TEXT)]
-Path = Annotated[str, Meta(max_length=1_000, pattern=TEXT)]
-Short = Annotated[str, Meta(max_length=100, pattern=TEXT)]
+_TEXT: Final = (r"[^\x00]*", "a text without the character NUL")  # PostgreSQL stores none
+Sql = Annotated[str, matching(*_TEXT, min_length=1, max_length=100_000)]
+Remark = Annotated[str, matching(*_TEXT, max_length=1_000)]
+Owner = Annotated[str, matching(*_TEXT, max_length=200)]
+Path = Annotated[str, matching(*_TEXT, max_length=1_000)]
+Short = Annotated[str, matching(*_TEXT, max_length=100)]
 
 
 # --- saved queries
@@ -112,7 +112,7 @@ class ClientLock(Wire):
     name: Name
     platform: Short
     language: Short
-    release: Annotated[str, Meta(min_length=1, max_length=100, pattern=TEXT)]
+    release: Annotated[str, matching(*_TEXT, min_length=1, max_length=100)]
     revision: Annotated[int, Meta(ge=0, le=2**31 - 1)]
     events: Annotated[dict[Owner, list[Path] | None], Meta(max_length=200_000)]
 

@@ -10,27 +10,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from trackplane.control.patterns import FilePath, Name, OptionalDay
 from trackplane.discovery import Mode
 from trackplane.errors import Finding
 from trackplane.plan.changes import Difference, Whole
 from trackplane.plan.model import EventSpec
 
-# White space and control characters in ranges: what `\s` stands for differs between Python and ECMA-262.
-BLANK = r"\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-# `\Z` is not ECMA-262, and Python's `$` would let a trailing newline through.
-Name = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9_$][A-Za-z0-9_.$-]{0,99}(?![\s\S])", max_length=100)
-]
 Source = Annotated[str, Meta(max_length=32 * 1024 * 1024, description="YAML text")]
 Note = Annotated[str, Meta(max_length=1_000)]
-# A relative path of a YAML file that every file system takes, without characters that cannot be
-# seen or that turn the reading direction; no part of it begins with a dot.
-_UNFIT = r'/\\<>:"|?*\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff'
-_PART = rf"[^.{_UNFIT}][^{_UNFIT}]*"
-FilePath = Annotated[
-    str,
-    Meta(pattern=rf"^{_PART}(/{_PART})*(\.yaml|\.yml)(?![\s\S])", max_length=200),
-]
 PlanFiles = Annotated[dict[FilePath, Source], Meta(min_length=1, max_length=10_000)]
 Limit = Annotated[int, Meta(ge=1, le=1_000)]
 Cursor = Annotated[str, Meta(max_length=1_000)]
@@ -475,7 +462,7 @@ class LedgerQuery(Wire):
     """``day`` is an ISO date (UTC)."""
 
     app: Word = ""
-    day: Annotated[str, Meta(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?(?![\s\S])")] = ""
+    day: OptionalDay = ""
 
 
 class LedgerRow(Wire):

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from trackplane.control.wire import BLANK, Source, Wire, Word
+from trackplane.control.patterns import BLANK, matching
+from trackplane.control.wire import Source, Wire, Word
 
 Score = Annotated[float, Meta(ge=0, le=1)]
 ByLanguage = dict[str, str]  # a text for each of `en` and `zh`
@@ -163,9 +164,23 @@ class TemplateQuery(Wire):
 
     app: Word = ""
     owner: Annotated[
-        str, Meta(max_length=100, pattern=rf"^((team|person):[^{BLANK}]+)?(?![\s\S])")
+        str,
+        matching(
+            rf"(team|person):[^{BLANK}]+",
+            "an owner such as team:pay or person:ann",
+            max_length=100,
+            optional=True,
+        ),
     ] = ""
-    prefix: Annotated[str, Meta(max_length=60, pattern=r"^([a-z][a-z0-9_]*)?(?![\s\S])")] = ""
+    prefix: Annotated[
+        str,
+        matching(
+            r"[a-z][a-z0-9_]*",
+            "small ASCII letters, digits and _, beginning with a letter",
+            max_length=60,
+            optional=True,
+        ),
+    ] = ""
 
 
 class Template(TemplateSummary):

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from trackplane.control.patterns import Day
 from trackplane.control.wire import Note, Number, Paging, Source, Wire, Word
 from trackplane.errors import Finding
 from trackplane.plan.changes import Difference, PartChange, Section, Whole
 from trackplane.plan.model import Text
 
 PartSection = Literal["types", "groups", "events", "metrics"]
-Date = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\s\S])", max_length=10)]
 
 
 # --- diff, log, blame, parts
@@ -127,7 +127,7 @@ class Renewal(Wire):
     """An event that is to live on, until and with a day."""
 
     event: Word
-    until: Date
+    until: Day
     message: Note = ""
 
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType, field
 
 from trackplane.control.insight.insight_wire import Impact
-from trackplane.control.wire import Cursor, FilePath, Limit, Name, Note, Paging, Source, Wire, Word
+from trackplane.control.patterns import Day, FilePath, Name
+from trackplane.control.wire import Cursor, Limit, Note, Paging, Source, Wire, Word
 from trackplane.errors import Finding
 from trackplane.plan.changes import Compatibility, Counts, PartChange, PartKind
 
@@ -25,7 +26,6 @@ Id = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Title = Annotated[str, Meta(min_length=1, max_length=200)]
 Long = Annotated[str, Meta(max_length=20_000)]
 Remark = Annotated[str, Meta(min_length=1, max_length=20_000)]
-Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\s\S])")]
 Files = Annotated[dict[FilePath, Source | None], Meta(max_length=10_000)]
 
 

@@ -6,19 +6,37 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
+from trackplane.control.patterns import BLANK, matching
 from trackplane.control.review.notice_wire import Channel
 from trackplane.control.roles import Role
-from trackplane.control.wire import BLANK, Note, Paging, Wire, Word
+from trackplane.control.wire import Note, Paging, Wire, Word
 
 PersonName = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@+ -]{0,99}(?![\s\S])", max_length=100)
+    str,
+    matching(
+        r"[A-Za-z0-9_][A-Za-z0-9_.@+ -]{0,99}",
+        "a person's name: ASCII letters, digits, spaces and _ . @ + -, beginning with a letter or digit",
+        max_length=100,
+    ),
 ]
 Label = Annotated[str, Meta(max_length=200)]
 Email = Annotated[
-    str, Meta(max_length=320, pattern=rf"^([^@<>,;{BLANK}]+@[^@<>,;{BLANK}]+)?(?![\s\S])")
+    str,
+    matching(
+        rf"[^@<>,;{BLANK}]+@[^@<>,;{BLANK}]+",
+        "an e-mail address such as ann@example.org",
+        max_length=320,
+        optional=True,
+    ),
 ]
 Address = Annotated[
-    str, Meta(max_length=2_000, pattern=rf"^(https?://[^/{BLANK}][^{BLANK}]*)?(?![\s\S])")
+    str,
+    matching(
+        rf"https?://[^/{BLANK}][^{BLANK}]*",
+        "an address that begins with http:// or https://",
+        max_length=2_000,
+        optional=True,
+    ),
 ]
 Language = Literal["en", "zh"]
 Channels = tuple[Channel, ...]

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from trackplane.control.review.change_wire import Day, Id, Long, State, Title
+from trackplane.control.patterns import Day, Name
+from trackplane.control.review.change_wire import Id, Long, State, Title
 from trackplane.control.review.profile_wire import Address, PersonName
-from trackplane.control.wire import Name, Paging, Wire, Word
+from trackplane.control.wire import Paging, Wire, Word
 
 Stage = Literal["designed", "implemented", "verified", "online"]
 STAGES: tuple[Stage, ...] = Stage.__args__  # type: ignore[attr-defined]
