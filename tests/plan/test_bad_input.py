@@ -35,7 +35,7 @@ def told(text: str) -> list[tuple[str, int | None, int | None, str | None]]:
         ("events: {a: {what: {x: string}, variants: [{applies: {what.x: 1.10}, what: {y: string}}]}}", "unquoted", 3, 55, 'put it into quotation marks: "1.10"'),
         ("events: {a: {what: {x: string}, variants: [{applies: {what.x: ['1', 1.10]}, what: {y: string}}]}}", "unquoted", 3, 69, 'put it into quotation marks: "1.10"'),
         ("events: {a: {what: {x: {type: string, pattern: 1.10}}}}", "unquoted", 3, 39, 'put it into quotation marks: "1.10"'),
-        ("events: {a: {what: {x: {type: string, enum: [1.10]}}}}", "enum", 3, 39, "quote it if it is a text"),
+        ("events: {a: {what: {x: {type: string, enum: [1.10]}}}}", "unquoted", 3, 46, 'put it into quotation marks: "1.10"'),
         ("metrics: {m: {of: a, measure: 1}}\nevents: {a: {}}", "unquoted", 3, 22, 'put it into quotation marks: "1"'),
         ("events: {1.10: {}}", "name", 3, 10, "put it into quotation marks"),
         ("events:\n\ta: {}\n", "yaml", 4, 2, "indent with spaces"),

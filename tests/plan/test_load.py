@@ -123,7 +123,7 @@ metrics:
         ("events: {a: {who: {user_id: integer}}}", {"built_in"}),
         ("events: {a: {when: {server: timestamp}}}", {"built_in"}),
         ("events: {a: {variants: [{applies: {}, who: {user_id: {type: integer}}}]}}", {"built_in"}),
-        ("events: {a: {what: {x: {type: string, enum: [1]}}}}", {"enum"}),
+        ("events: {a: {what: {x: {type: string, enum: [1]}}}}", {"unquoted"}),
         ("events: {a: {what: {x: {type: integer, enum: [true]}}}}", {"enum"}),
         ("events: {a: {what: {x: {type: integer, enum: []}}}}", {"enum"}),
         ("events: {a: {what: {x: {type: string, max: 1}}}}", {"constraint"}),

@@ -5246,7 +5246,7 @@ export interface components {
         };
         /**
          * Person
-         * @description A person. ``email`` and ``webhook`` are shown to the person and to admins only.
+         * @description A person. ``email`` and ``webhook`` are shown to the person and to admins of all apps.
          */
         Person: {
             email: string;

@@ -53,7 +53,8 @@ class Report:
         """Report a value that is no text: ``unquoted`` if YAML read a number or truth value."""
         if isinstance(value, bool | int | float):
             # The hint gets the text as it stands when the finding is given its place.
-            self.add("unquoted", f"{what} is a text, and this is read as {shown(value)}", path)
+            message = f"{what} is a text, and this is read as {shown(value)}"
+            self.add("unquoted", message, path, hint="put it into quotation marks")
         else:
             self.add("shape", f"{what} is a text", path)
 

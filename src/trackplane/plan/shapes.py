@@ -440,19 +440,19 @@ class ShapeReader:
         types = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
         allowed = tuple(types[kind] for kind in kinds if kind in types)
         seen: list[Any] = []
-        for value in enum:
+        labels = raw.get("enum_labels")
+        for number, value in enumerate(enum):
+            at = (*path, "enum") if isinstance(labels, dict) else (*path, "enum", number)
             fits = any(isinstance(value, kind) for kind in allowed)  # type: ignore[arg-type]
             if isinstance(value, bool):
                 fits = "boolean" in kinds
-            if not fits:
-                self.report.add(
-                    "enum", f"{value!r} is not of type {' | '.join(kinds)}", (*path, "enum"),
-                    hint="quote it if it is a text" if "string" in kinds else None,
-                )  # fmt: skip
+            if not fits and "string" in kinds:
+                self.report.not_text(value, "a value of `enum`", at)
+            elif not fits:
+                self.report.add("enum", f"{value!r} is not of type {' | '.join(kinds)}", at)
             elif (type(value) is bool, value) in seen:
-                self.report.add("enum", f"{value!r} is there twice", (*path, "enum"))
+                self.report.add("enum", f"{value!r} is there twice", at)
             seen.append((type(value) is bool, value))
-        labels = raw.get("enum_labels")
         if isinstance(labels, dict):
             for value in labels:
                 self.report.words(labels, value, (*path, "enum"))

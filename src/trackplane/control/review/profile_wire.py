@@ -79,7 +79,7 @@ class PersonPatch(Wire):
 
 
 class Person(Wire):
-    """A person. ``email`` and ``webhook`` are shown to the person and to admins only.
+    """A person. ``email`` and ``webhook`` are shown to the person and to admins of all apps.
 
     ``registered`` is false of somebody who has a token but no profile; ``roles`` are the tokens'.
     """
