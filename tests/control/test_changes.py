@@ -251,6 +251,19 @@ def test_parts_are_approved_by_name(review: Review) -> None:
     assert list(found["refused"]) == ["order_pay"]
 
 
+def test_a_name_of_an_event_and_a_metric_approves_neither(review: Review) -> None:
+    """It says how each is called in full, and that is taken."""
+    metric = "  page_view: {title: Views, owner: team:web, of: page_view, measure: count()}\n"
+    made = review.propose(P2, ("metrics:\n", "metrics:\n" + metric))
+    both = "it is the name of events/page_view and metrics/page_view"
+    found = review.people["bob"].post(
+        f"/changes/{made['id']}/approve", json={"events": ["page_view"]}
+    )
+    assert (found.status_code, both in found.text) == (403, True)
+    told = review.act("bob", made["id"], "approve", events=["events/page_view", "page_view"])
+    assert (told["approved"], told["refused"]) == (["page_view"], {"page_view": both})
+
+
 def test_many_change_requests_are_approved_at_once_with_a_result_each(review: Review) -> None:
     """Those one may, those one may not, those that are not there."""
     first, second = review.propose(P1), review.propose(P0)

@@ -241,14 +241,20 @@ def _approve(change: Change, call: Call, id: int, body: wire.Approve) -> wire.Ap
     items = connection.execute(select).all()
     refused: dict[str, str] = {}
     if body.events:
-        named = set(body.events)
-        known = {name for item in items for name in (item.name, item.item)}
-        items = [item for item in items if item.name in named or item.item in named]
-        refused = {
-            name: "it waits for no approval in this change request"
-            for name in body.events
-            if name not in known
-        }
+        named: dict[str, list[sa.Row[Any]]] = {}
+        for item in items:
+            for name in {item.item, item.name}:
+                named.setdefault(name, []).append(item)
+        chosen: dict[str, sa.Row[Any]] = {}
+        for name in body.events:
+            found = named.get(name, [])
+            if not found:
+                refused[name] = "it waits for no approval in this change request"
+            elif len(found) > 1:
+                refused[name] = f"it is the name of {' and '.join(each.item for each in found)}"
+            else:
+                chosen[found[0].item] = found[0]
+        items = list(chosen.values())
     taken: list[sa.Row[Any]] = []
     for item in items:
         why = judge.why_not(item.rule, item.owner, viewer.me)
