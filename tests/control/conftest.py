@@ -13,12 +13,16 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import sqlalchemy as sa
 
+from trackplane.control import tables
 from trackplane.control.data import DataAccess
 from trackplane.control.database import Database
 from trackplane.control.server import Addresses, ControlPlane
 from trackplane.control.settings import ControlSettings, MetadataSettings
 from trackplane.testing.postgres import PostgresServer
+
+DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)]
 
 
 class Running:
@@ -81,6 +85,12 @@ class Running:
         assert answer.status_code == 201, answer.text
         return self.client_of(answer.json()["token"])
 
+    def objects(self) -> int:
+        """Return how many objects its plan store holds."""
+        with self.plane.platform.database.read() as connection:
+            count = sa.select(sa.func.count()).select_from(tables.objects)
+            return int(connection.execute(count).scalar_one())
+
     def stop(self) -> None:
         """Stop gracefully."""
         for client in self._clients:
@@ -94,8 +104,7 @@ class Running:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of a module that says ``BOTH_DATABASES = True`` on SQLite and on PostgreSQL."""
     if "metadata_of" in metafunc.fixturenames and getattr(metafunc.module, "BOTH_DATABASES", False):
-        postgres = pytest.param("postgresql", marks=pytest.mark.integration)
-        metafunc.parametrize("metadata_of", ["sqlite", postgres], indirect=True)
+        metafunc.parametrize("metadata_of", DATABASES, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -108,18 +117,24 @@ def migrated(postgres: PostgresServer) -> str:
     return url.rpartition("/")[2]
 
 
+def settings_on(request: pytest.FixtureRequest) -> ControlSettings:
+    """Return settings of a fresh control plane on the fixture's database; SQLite unless told."""
+    settings = ControlSettings(port=0, grpc_port=0)
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return settings
+    server, shape = map(request.getfixturevalue, ("postgres", "migrated"))
+    url = server.new_database(like=shape)
+    return msgspec.structs.replace(settings, metadata=MetadataSettings(url=url))
+
+
 @pytest.fixture
 def metadata_of(request: pytest.FixtureRequest) -> Callable[[Path], MetadataSettings]:
-    """Return what gives the metadata settings of a control folder: SQLite unless told otherwise."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        return lambda _: MetadataSettings()
-    server = request.getfixturevalue("postgres")
-    shape = request.getfixturevalue("migrated")
+    """Return what gives the metadata settings of a control folder."""
     made: dict[Path, MetadataSettings] = {}
 
     def of(folder: Path) -> MetadataSettings:
         if folder not in made:
-            made[folder] = MetadataSettings(url=server.new_database(like=shape))
+            made[folder] = settings_on(request).metadata
         return made[folder]
 
     return of

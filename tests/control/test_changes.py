@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Running
+from .conftest import DATABASES, Running, settings_on
 from .review import Review, Station
 
 pytestmark = pytest.mark.integration
@@ -20,10 +20,13 @@ P2 = ("A page was seen", "A page was looked at")
 P3 = ("The pointer rested", "The pointer stayed")
 
 
-@pytest.fixture(scope="module")
-def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+@pytest.fixture(scope="module", params=DATABASES)
+def station(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Station]:
     """Return a control plane with people, for all tests here."""
-    control = Running(tmp_path_factory.mktemp("review") / "control")
+    folder = tmp_path_factory.mktemp("review") / "control"
+    control = Running(folder, settings=settings_on(request))
     try:
         yield Station(control)
     finally:

@@ -15,7 +15,7 @@ from trackplane.control.roles import MEANING
 from trackplane.control.routes import OF_ALL_APPS, OF_AN_APP, OPERATIONS
 
 from . import permission_probes as probes
-from .conftest import Running
+from .conftest import DATABASES, Running, settings_on
 
 pytestmark = pytest.mark.integration
 
@@ -128,10 +128,13 @@ class Sides:
         return answer.status_code, answer.text
 
 
-@pytest.fixture(scope="module")
-def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
+@pytest.fixture(scope="module", params=DATABASES)
+def sides(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sides]:
     """Return the two apps at one control plane, for all cells."""
-    control = Running(tmp_path_factory.mktemp("permissions") / "control")
+    folder = tmp_path_factory.mktemp("permissions") / "control"
+    control = Running(folder, settings=settings_on(request))
     try:
         yield Sides(control)
     finally:

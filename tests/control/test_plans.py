@@ -8,7 +8,6 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from trackplane.control import tables
 from trackplane.control.design.plan_tables import libraries
 
 from .conftest import Running
@@ -277,17 +276,9 @@ def test_a_change_of_one_event_stores_that_event(shop: Running) -> None:
         for n in range(10)
     }
     patch(shop.client, many).raise_for_status()
-    database = shop.plane.platform.database
-    before = _objects(database)
+    before = shop.objects()
     patch(
         shop.client, {"3.yaml": many["3.yaml"].replace("title: T", "title: U", 1)}
     ).raise_for_status()
     # the event, its page, the root; the file, the list of files
-    assert _objects(database) - before == 5
-
-
-def _objects(database: Any) -> int:
-    with database.read() as connection:
-        return int(
-            connection.execute(sa.select(sa.func.count()).select_from(tables.objects)).scalar_one()
-        )
+    assert shop.objects() - before == 5

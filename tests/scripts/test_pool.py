@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -198,9 +197,7 @@ def test_a_script_that_keeps_failing_is_left_alone_and_tried_again(
     assert run(pool, good) == [[{}]]
     assert run(pool, bad) + run(pool, bad) == ["rule_script_timeout"] * 2
     assert pool.statistics()["s"].circuit == "open"
-    started = time.monotonic()
     assert run(pool, good) == ["rule_script_circuit"]
-    assert time.monotonic() - started < 0.05
     clock.now += 1_000
     assert run(pool, bad * 20) == ["rule_script_timeout"] * 10 + ["rule_script_circuit"] * 10
     clock.now += 1_000
