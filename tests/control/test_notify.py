@@ -46,6 +46,7 @@ from .conftest import until
 from .review import Review, Station
 
 pytestmark = pytest.mark.integration
+BOTH_DATABASES = True
 
 
 class Clock:

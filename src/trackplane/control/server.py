@@ -159,39 +159,42 @@ class ControlPlane:
             )
         )
         waiting = asyncio.create_task(stopping.wait())
+        closing = asyncio.Event()
         tending = [
-            asyncio.create_task(
-                self._tend(_TEND_S, (_follow, canary.tend, guard.tend, shadow.tend))
-            ),
-            asyncio.create_task(
-                self._tend(_COUNT_S, (observations.tend, renewing.tend, use_of_parts.tend))
-            ),
-            asyncio.create_task(self._tend(_TEND_S, (outbox.tend,))),
-            asyncio.create_task(self._tend(_TELL_S, (my_events.tend,))),
+            asyncio.create_task(self._tend(closing, every_s, tenders))
+            for every_s, tenders in _TENDERS
         ]
         await asyncio.to_thread(replay.resume, self.platform)
         self._later(lambda: self.platform.search.warm(self._database))
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
-        for each in tending:
-            each.cancel()
+        closing.set()
         self.platform.stopping.set()
         server.should_exit = True
         await discovery.stop()
         await serving
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await asyncio.wait([*tending, *self._tasks])  # their threads still use the database
         self._database.close()
 
-    async def _tend(self, every_s: float, tenders: Sequence[Callable[[Platform], None]]) -> None:
-        """Let tenders look, one after the other, again and again."""
+    async def _tend(
+        self,
+        closing: asyncio.Event,
+        every_s: float,
+        tenders: Sequence[Callable[[Platform], None]],
+    ) -> None:
+        """Let tenders look, one after the other, again and again; on closing the one at it ends."""
         while True:
-            await asyncio.sleep(every_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(closing.wait(), every_s)
             for look in tenders:
+                if closing.is_set():
+                    return
                 try:
                     await asyncio.to_thread(look, self.platform)
                 except TrackplaneError as error:
                     _log.error("tending_failed", what=look.__module__, reason=str(error))
+                except Exception:  # noqa: BLE001 - else the others would be tended no more
+                    _log.exception("tending_failed", what=look.__module__)
 
     async def _raise_number(self, number: int) -> None:
         await asyncio.to_thread(self.publisher.raise_number, number)
@@ -237,6 +240,14 @@ class ControlPlane:
 def _follow(platform: Platform) -> None:
     if platform.database.is_shared:
         platform.publisher.follow()
+
+
+_TENDERS: Final = (
+    (_TEND_S, (_follow, canary.tend, guard.tend, shadow.tend)),
+    (_COUNT_S, (observations.tend, renewing.tend, use_of_parts.tend)),
+    (_TEND_S, (outbox.tend,)),
+    (_TELL_S, (my_events.tend,)),
+)
 
 
 def _listen(host: str, port: int) -> socket.socket:
