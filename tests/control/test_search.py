@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from trackplane.control import search, tables
 from trackplane.control.database import Database
-from trackplane.control.search import SearchReader, Use, Wanted, index_plan, set_use
+from trackplane.control.search import SearchReader, Use, Wanted, index_plan, postings, set_use
 from trackplane.control.search import index as writing
 from trackplane.control.search.index import build, clear
 from trackplane.control.search.operations import hits
+from trackplane.control.search.postings import postings_of, read_whole
 from trackplane.control.search.rebuilding import rebuild
 from trackplane.control.search.tables import search_documents, search_state, search_words
 from trackplane.control.settings import MetadataSettings
@@ -274,7 +275,7 @@ def test_pages_hold_everything_once_in_every_order(index: Index) -> None:
             cursor = ""
             while True:
                 with index.database.read() as connection:
-                    wanted = Wanted(text=text, sort=sort, cursor=cursor, limit=7)  # type: ignore[arg-type]
+                    wanted = Wanted(text=text, sort=sort, cursor=cursor, limit=7)
                     ranked, _ = index.reader.search(connection, wanted)
                 seen += ranked.ids
                 if ranked.next is None:
@@ -372,6 +373,41 @@ def test_readers_of_other_processes_follow(index: Index) -> None:
     with index.database.write() as connection:
         clear(connection)
     assert index.names("quagga") == []
+
+
+def test_what_is_held_of_all_words_is_what_the_database_says_through_changes(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warm reader asks the database for changed words only, and answers as a cold one does."""
+    index.reader.warm(index.database)
+    with index.database.read() as connection:
+        words = [*connection.execute(sa.select(search_words.c.id)).scalars()]
+        whole = read_whole(connection)
+        assert whole is not None
+        stored = postings_of(connection).find(connection, words)
+        assert [whole[word].tolist() for word in words] == [sorted(ids) for ids in stored]
+        held, _ = index.reader._current(connection, ordered=False)
+        monkeypatch.setattr(postings, "postings_of", None)  # so that asking it would fail
+        assert len(held.postings.find(connection, words, keep=True)) == len(words)
+        monkeypatch.undo()
+    index.put(plan_of(PLAN.replace("  videoPlayStart: {title: Video started}\n", "  quagga: {}\n")))
+    for text in ("quagga", "video", "pay", "p", "order"):
+        warm = index.names(text)
+        mine, index.reader = index.reader, SearchReader()
+        assert index.names(text) == warm
+        index.reader = mine
+    index.reader.warm(index.database)
+    assert index.names("quagga")[0] == "quagga"
+
+
+def test_where_all_words_are_too_many_each_is_read_when_it_is_asked_for(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings, "_REMEMBERED", 10)
+    index.reader.warm(index.database)
+    with index.database.read() as connection:
+        assert read_whole(connection) is None
+    assert index.names("pay_click")[0] == "pay_click"
 
 
 def test_forgetting_an_app_leaves_nothing_of_it(index: Index) -> None:

@@ -237,6 +237,10 @@ class ControlPlane:
         task.add_done_callback(self._tasks.discard)
 
 
+def _remember(platform: Platform) -> None:
+    platform.search.warm(platform.database)
+
+
 def _follow(platform: Platform) -> None:
     if platform.database.is_shared:
         platform.publisher.follow()
@@ -246,7 +250,7 @@ _TENDERS: Final = (
     (_TEND_S, (_follow, canary.tend, guard.tend, shadow.tend)),
     (_COUNT_S, (observations.tend, renewing.tend, use_of_parts.tend)),
     (_TEND_S, (outbox.tend,)),
-    (_TELL_S, (my_events.tend,)),
+    (_TELL_S, (my_events.tend, _remember)),
 )
 
 

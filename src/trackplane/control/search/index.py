@@ -14,7 +14,6 @@ from itertools import chain
 from typing import Any, Final, TypeVar
 
 import msgspec
-import numpy as np
 import sqlalchemy as sa
 
 from trackplane.control.portable import upsert
@@ -28,7 +27,7 @@ from trackplane.control.search.documents import (
     property_variant,
     words_in,
 )
-from trackplane.control.search.postings import postings_of
+from trackplane.control.search.postings import packed, postings_of, unpacked
 from trackplane.control.search.tables import (
     search_documents,
     search_gone,
@@ -152,7 +151,7 @@ class IndexWriter:
             hash = document.hash
             if row is not None and row.hash == hash and row.events == document.events:
                 continue
-            values = _values(document, hash) | {"changed": self.version, "words": _packed(words)}
+            values = _values(document, hash) | {"changed": self.version, "words": packed(words)}
             if row is None:
                 id = self._next_document
                 self._next_document += 1
@@ -229,7 +228,7 @@ class IndexWriter:
             self._words.clear()
 
     def _unpost(self, rows: Iterable[sa.Row[Any]]) -> None:
-        posted = {row.id: _unpacked(row.words) for row in rows}
+        posted = {row.id: unpacked(row.words) for row in rows}
         self._postings.remove(self._connection, posted)
         for words in posted.values():
             self._counts.subtract(words)
@@ -437,16 +436,6 @@ def _use_values(use: Use) -> dict[str, Any]:
 
 
 _UNUSED: Final = _use_values(Use())
-
-
-def _packed(words: Sequence[int]) -> bytes:
-    steps = np.diff(np.array(words, dtype="<u4"), prepend=np.uint32(0))
-    return zlib.compress(steps.astype("<u4").tobytes(), 1)
-
-
-def _unpacked(data: bytes) -> list[int]:
-    found: list[int] = np.cumsum(np.frombuffer(zlib.decompress(data), dtype="<u4")).tolist()
-    return found
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -6,16 +6,21 @@ Both back ends give the same answers; ``tests/control/test_search_postings.py`` 
 from __future__ import annotations
 
 import threading
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from trackplane.control.search.tables import search_documents, search_words
+
 Ids = npt.NDArray[np.int32]
 _REMEMBERED: Final = 16_000_000  # numbers of documents, 4 bytes each
+_STALE: Final = 20  # of so many words one may have changed before all are read again
 
 
 class Postings(ABC):
@@ -42,21 +47,52 @@ class Postings(ABC):
         """Tidy up after a bulk load: called once all documents were added."""
 
 
+class Whole(msgspec.Struct, frozen=True):
+    """The documents of every word, of one state: those of word w are ids[starts[w]:starts[w + 1]]."""
+
+    starts: npt.NDArray[np.int64]
+    ids: Ids
+
+    def __contains__(self, word: int) -> bool:
+        """Say whether the word was there."""
+        return 0 <= word < len(self.starts) - 1
+
+    def __getitem__(self, word: int) -> Ids:
+        """Return the documents of a word."""
+        return self.ids[self.starts[word] : self.starts[word + 1]]
+
+
 class CachedPostings:
     """Postings read through a memory of what was read before, of one state of the index.
 
     ``without`` gives the memory of a later state: that of words whose documents changed is left out.
     """
 
-    def __init__(self, held: Mapping[int, Ids] | None = None) -> None:
+    def __init__(
+        self,
+        held: Mapping[int, Ids] | None = None,
+        *,
+        whole: Whole | None = None,
+        stale: frozenset[int] = frozenset(),
+    ) -> None:
         self._lock = threading.Lock()
         self._held: dict[int, Ids] = dict(held or {})
         self._size = sum(map(len, self._held.values()))
+        self._whole = whole
+        self._stale = stale  # words whose documents are others than in ``whole``
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nearly all words are in memory."""
+        return self._whole is not None and len(self._stale) * _STALE < len(self._whole.starts)
 
     def find(self, connection: sa.Connection, words: Sequence[int], *, keep: bool) -> list[Ids]:
         """Return the numbers of the documents of each word; they are remembered if ``keep``."""
+        known: dict[int, Ids] = {}
+        if (whole := self._whole) is not None:
+            known = {w: whole[w] for w in words if w in whole and w not in self._stale}
         with self._lock:
-            known = {word: self._held[word] for word in words if word in self._held}
+            known |= {word: self._held[word] for word in words if word in self._held}
         missing = [word for word in words if word not in known]
         if missing:
             found = postings_of(connection).find(connection, missing)
@@ -67,9 +103,10 @@ class CachedPostings:
 
     def without(self, words: Collection[int]) -> CachedPostings:
         """Return what is remembered of other words."""
-        gone = set(words)
+        gone = frozenset(words)
         with self._lock:
-            return CachedPostings({w: ids for w, ids in self._held.items() if w not in gone})
+            held = {word: ids for word, ids in self._held.items() if word not in gone}
+        return CachedPostings(held, whole=self._whole, stale=self._stale | gone)
 
     def _keep(self, found: Iterable[tuple[int, Ids]]) -> None:
         with self._lock:
@@ -80,6 +117,38 @@ class CachedPostings:
             while self._size > _REMEMBERED:
                 oldest = next(iter(self._held))
                 self._size -= len(self._held.pop(oldest))
+
+
+def read_whole(connection: sa.Connection) -> Whole | None:
+    """Return the documents of every word; None where they are too many to hold."""
+    total = sa.select(sa.func.coalesce(sa.func.sum(search_words.c.documents), 0))
+    if connection.execute(total).scalar_one() > _REMEMBERED:
+        return None
+    table = search_documents.c
+    rows = connection.execute(sa.select(table.id, table.words)).all()
+    steps = [np.frombuffer(zlib.decompress(row.words), dtype="<u4") for row in rows]
+    lengths = np.fromiter(map(len, steps), dtype=np.int64, count=len(steps))
+    words = np.cumsum(np.concatenate(steps, dtype=np.int64) if steps else lengths)
+    before = np.concatenate(([0], words))[np.cumsum(lengths) - lengths]
+    words -= np.repeat(before, lengths)
+    # Sorted by word, then document, both in one number.
+    both = words << 32 | np.repeat(np.array([row.id for row in rows], dtype=np.int64), lengths)
+    both.sort()
+    starts = np.zeros(int(words.max(initial=-1)) + 2, dtype=np.int64)
+    np.cumsum(np.bincount(words), out=starts[1:])
+    return Whole(starts, (both & 0xFFFFFFFF).astype(np.int32))
+
+
+def packed(words: Sequence[int]) -> bytes:
+    """Return numbers of words, ascending, as they are kept with a document."""
+    steps = np.diff(np.array(words, dtype="<u4"), prepend=np.uint32(0))
+    return zlib.compress(steps.astype("<u4").tobytes(), 1)
+
+
+def unpacked(data: bytes) -> list[int]:
+    """Return what was ``packed``."""
+    found: list[int] = np.cumsum(np.frombuffer(zlib.decompress(data), dtype="<u4")).tolist()
+    return found
 
 
 def postings_of(connection: sa.Connection) -> Postings:

@@ -14,7 +14,7 @@ from trackplane.control.database import Database
 from trackplane.control.search import columns, finding
 from trackplane.control.search.columns import Columns
 from trackplane.control.search.finding import Matches, Ranked, Sort
-from trackplane.control.search.postings import CachedPostings
+from trackplane.control.search.postings import CachedPostings, read_whole
 from trackplane.control.search.tables import search_documents, search_state, search_words
 from trackplane.control.search.vocabulary import Vocabulary
 
@@ -79,9 +79,18 @@ class SearchReader:
         return ranked, matches
 
     def warm(self, database: Database) -> None:
-        """Read what searches need, so that the first one does not wait for it."""
+        """Read what searches need, so that none waits for it: at the start, and now and then."""
         with database.read() as connection:
-            self._current(connection, ordered=False)
+            held, exact = self._current(connection, ordered=False)
+            if not exact or held.postings.is_whole:
+                return
+            whole = read_whole(connection)
+        if whole is None:
+            return
+        with self._lock:
+            if self._held is not None and self._held.build == held.build:
+                # What others have read since is read again by the next search.
+                self._held = msgspec.structs.replace(held, postings=CachedPostings(whole=whole))
 
     def _current(self, connection: sa.Connection, *, ordered: bool) -> tuple[_Held, bool]:
         """Return what is held, as of the connection's state or later, and whether as of just that."""
