@@ -126,6 +126,17 @@ def test_a_verb_s_help_ends_with_an_example_of_itself(verb: Verb) -> None:
     assert {word for word in words if re.match(r"--?[a-z]", word)} <= known
 
 
+def test_lists_of_verbs_cut_no_summary_off_at_80_columns() -> None:
+    """What stands before the first full stop fits beside the longest name."""
+    groups = [_root()]
+    for group in groups:
+        inner: dict[str, click.Command] = getattr(group, "commands", {})
+        groups += inner.values()
+        width = 80 - 6 - max(map(len, inner), default=0)
+        cut = [name for name, each in inner.items() if each.get_short_help_str(width)[-3:] == "..."]
+        assert not cut, (group.name, cut)
+
+
 class Stage:
     """A platform with the example shop, a folder with its files, and what examples need beside."""
 

@@ -19,9 +19,7 @@ from trackplane.errors import ConfigurationError, Finding
 from trackplane.plan.changes import Counts, Difference, PartChange, Whole
 from trackplane.plan.diff_text import to_markdown, to_text
 
-app = typer.Typer(
-    help="Change requests: proposed, reviewed and merged changes of a plan.", no_args_is_help=True
-)
+app = typer.Typer(help="Change requests: proposed, reviewed, merged.", no_args_is_help=True)
 
 IdArgument = typer.Argument(..., help="The change request's number.", show_default=False)
 
@@ -162,7 +160,7 @@ def list_changes(
 
 @app.command()
 def show(id: int = IdArgument, url: str = UrlOption, as_json: bool = JsonOption) -> None:
-    """Show a change request: its state, who has to approve what, the discussion, what you may do.
+    """Show a change request, its approvals and its discussion. It says what you may do.
 
     Example:
         trackplane change show 1
@@ -228,7 +226,7 @@ def edit(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Change one part of a branch: its text, from a file or in your editor; every other byte stays.
+    """Change one part of a branch, in your editor or from a file. Every other byte stays.
 
     Example:
         trackplane change edit 1 events coupon_used --file coupon_used.yaml
@@ -277,7 +275,7 @@ def push(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Save the files here as the branch's next version; checks and lint say what is wrong.
+    """Save the files here as the branch's next version. Checks and lint say what is wrong.
 
     Example:
         trackplane change push 1 plan.yaml

@@ -65,7 +65,7 @@ def comment(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Say something about a change request, an event of it or a property.
+    """Say something about a change request, its event or property.
 
     Example:
         trackplane change comment 1 "In cents, please" --event purchase --property what.total
@@ -186,7 +186,7 @@ def rebase(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Move your branch to the plan in force; what both changed is shown side by side.
+    """Move your branch to the plan in force. What both changed is shown side by side.
 
     Example:
         trackplane change rebase 1 --take mine
@@ -216,7 +216,7 @@ def impact(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Work out what merging would break: rules, metrics, queries, clients, real traffic.
+    """Work out what merging would break. Rules, metrics, queries, clients and real traffic are tried.
 
     Exit code 1 if it breaks anything. A merge asks for this first.
 
@@ -276,7 +276,7 @@ def merge(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Put an approved change request in force, and say when it is effective everywhere.
+    """Put an approved change request in force, and say when it is.
 
     Example:
         trackplane change merge 1

@@ -12,7 +12,7 @@ from trackplane.cli.output import JsonOption, emit_json, say, table
 from trackplane.errors import InputError
 
 app = typer.Typer(
-    help="Generated clients: which release can send what, told by its lock file.",
+    help="Generated clients: which release can send what.",
     no_args_is_help=True,
 )
 
@@ -28,7 +28,7 @@ def register(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Tell the control plane what a release can send; from then on impact checks know it.
+    """Tell what a release can send. From then on impact checks know it.
 
     Example:
         trackplane client register tracker.lock

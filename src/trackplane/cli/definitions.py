@@ -138,7 +138,7 @@ def verbs(kind: str, path: str, about: str) -> typer.Typer:
     add(
         "publish",
         publish,
-        f"Publish a {kind}; the rules that use it are compiled again in the same number.",
+        f"Publish a {kind}. The rules that use it are compiled again in the same number.",
         f'publish {kind}.yaml -m "why"',
     )
     add("history", history, f"List a {kind}'s versions.", "history NAME")

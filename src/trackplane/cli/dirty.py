@@ -136,7 +136,7 @@ def fix(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Try a change on dirty events: before, after, and what would become of them. Writes nothing.
+    """Try a change on dirty events. It shows before and after, and what would become of them. Writes nothing.
 
     Exit code 1: some would be dirty again.
 
@@ -173,7 +173,7 @@ def replay(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Send dirty events again, mended by --edit or by what changed since, each once.
+    """Send dirty events again, each once. They are mended by --edit or by what changed since.
 
     Waits until it is done. Exit code 1: some are dirty again.
 
@@ -232,7 +232,7 @@ def undo(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Return a replay's events to the list, and take out the rows that rules put out for them.
+    """Return a replay's events to the list. The rows that rules put out for them are taken out.
 
     What the collector took stays stored: sending it again changes nothing.
 

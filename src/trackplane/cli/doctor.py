@@ -69,7 +69,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(config: Path = ConfigOption, as_json: bool = JsonOption) -> None:
-    """Look whether this machine is fit to run the platform, and say what is weaker on it.
+    """Look whether this machine is fit, and what is weaker on it.
 
     Example: trackplane doctor
     """

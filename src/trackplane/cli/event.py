@@ -10,9 +10,7 @@ from trackplane.cli.api import Api, UrlOption
 from trackplane.cli.output import JsonOption, emit_json, say, table
 from trackplane.cli.picture import day, percent, sparkline
 
-app = typer.Typer(
-    help="Events: who sends them, how well, who uses them, what they hold.", no_args_is_help=True
-)
+app = typer.Typer(help="Events: who sends them, how well, and who uses them.", no_args_is_help=True)
 _AppArgument = typer.Argument(..., help="The app.", show_default=False)
 _EventArgument = typer.Argument(..., help="The event.", show_default=False)
 

@@ -29,7 +29,7 @@ def impact(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Say what the plan here would break, and replay real traffic against it; nothing is changed.
+    """Say what the plan here would break, by real traffic too. Nothing is changed.
 
     Example:
         trackplane plan impact plan.yaml --app shop

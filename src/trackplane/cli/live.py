@@ -54,7 +54,7 @@ def shadow(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Run a candidate beside the rule in force and show what differs, field by field.
+    """Run a candidate beside the rule in force and show what differs.
 
     Nothing that the candidate puts out is kept. Exit code 1: outputs differ or fail.
 
@@ -119,7 +119,7 @@ def canary(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Run a new version for a share of the events; it is taken back by itself if it does worse.
+    """Run a new version for a share of the events. It is taken back by itself if it does worse.
 
     With the rule's name: show it; with --percent, give it another share. Exit code 1: it was taken
     back.
@@ -188,7 +188,7 @@ def promote(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Make a rule's canary the rule, for all events; it is watched for a while after that.
+    """Make a rule's canary the rule, for all events. It is watched for a while after that.
 
     Example: trackplane rule promote big_spender -m "5 % for a day, no failures"
     """
@@ -211,7 +211,7 @@ def guard(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Show the watch over a rule's last publish, or begin one; it rolls back by itself.
+    """Show the watch over a rule's last publish, or begin one. It rolls back by itself.
 
     Example: trackplane rule guard big_spender --minutes 30 --drop-rate 0.2
     """

@@ -43,7 +43,7 @@ def show(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Show what a metric means, how it changed and how far it can be trusted.
+    """Show what a metric means, its history and its trust.
 
     Example:
         trackplane metric show shop gmv

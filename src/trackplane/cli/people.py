@@ -84,7 +84,7 @@ def add_person(
 def remove_person(
     person: str = _NameArgument, url: str = UrlOption, as_json: bool = JsonOption
 ) -> None:
-    """Forget a person's profile and leave it out of its teams; tokens stay.
+    """Forget a person's profile and memberships. Tokens stay.
 
     Example:
         trackplane people remove zoe
@@ -108,7 +108,7 @@ def me(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Show who you are and where you are told what; with options, change it.
+    """Show who you are and where you are told what, or change it.
 
     Example:
         trackplane people me --language zh --notify comment=inbox
@@ -252,7 +252,7 @@ def mine(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Show what you have to look after: what waits, is wrong, expires, or has no owner.
+    """Show what you have to look after. It waits, is wrong, expires or has no owner.
 
     Example:
         trackplane mine
@@ -347,7 +347,7 @@ def show_requirement(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Show a requirement, its change requests and how far each of its events is.
+    """Show a requirement and how far each of its events is.
 
     Example:
         trackplane requirement show 1

@@ -18,7 +18,7 @@ from trackplane.plan.lint import LintRules
 from trackplane.plan.model import EventSpec
 
 app = typer.Typer(
-    help="The tracking plan: written as files, checked, compared, applied.", no_args_is_help=True
+    help="The tracking plan as files: checked, compared, applied.", no_args_is_help=True
 )
 
 _ServerOption = typer.Option(
@@ -35,7 +35,7 @@ def check(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Check a plan and list everything wrong with it, its checks and metrics included.
+    """Check a plan and list everything wrong with it. Checks and metrics are included.
 
     Example:
         trackplane plan check plan.yaml
@@ -68,7 +68,7 @@ def lint_plan(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Hold a plan to the organisation's rules: names, descriptions, owners, look-alikes.
+    """Hold a plan to the organisation's rules. They are on names, descriptions, owners, look-alikes.
 
     Exit code 1: a rule of severity error is broken (with --strict, any).
 
@@ -108,7 +108,7 @@ def format_plan(
     ),
     as_json: bool = JsonOption,
 ) -> None:
-    """Write a plan's files in their canonical form; comments stay, and it means the same.
+    """Write a plan's files in their canonical form. Comments stay, and it means the same.
 
     Example:
         trackplane plan fmt plan.yaml
@@ -139,7 +139,7 @@ def show(
     event: str = typer.Option(None, "--event", help="Only this event, with its properties."),
     as_json: bool = JsonOption,
 ) -> None:
-    """Show what a plan resolves to: groups, types and libraries expanded.
+    """Show a plan with groups, types and libraries expanded.
 
     Example:
         trackplane plan show plan.yaml --event purchase

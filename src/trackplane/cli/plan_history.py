@@ -33,7 +33,7 @@ def log(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Show a plan's history, newest first: who changed what, and what it meant.
+    """Show who changed what of a plan, when, and what it meant.
 
     Example:
         trackplane plan log --app shop --event purchase
@@ -74,7 +74,7 @@ def blame(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Show who changed each property and key of an event last, in which revision and why.
+    """Show who changed each property and key of an event last. It tells the revision, and why.
 
     Example:
         trackplane plan blame purchase --app shop
@@ -108,7 +108,7 @@ def renew(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Let an event expire later: its expiry becomes another day, as a new revision.
+    """Let an event expire later. Its expiry becomes another day, as a new revision.
 
     Example:
         trackplane plan renew purchase --until 2030-06-30 --app shop

@@ -55,7 +55,7 @@ def pull(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Fetch the plan in force into a folder; what was changed here since is merged into it.
+    """Fetch the plan in force into a folder. What was changed here since is merged into it.
 
     After an apply nothing changes. What both sides changed otherwise is shown side by side, and then
     nothing is written.
@@ -127,7 +127,7 @@ def diff(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Tell the plan in force from the files: what differs, and what that breaks.
+    """Tell how the files differ from the plan in force. It says what that breaks.
 
     Classes: neutral, additive, narrowing (an event that was valid may no longer be), breaking
     (readers lose something they rely on).
@@ -170,7 +170,7 @@ def apply(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Make the files the plan of their app: a new revision, refused if somebody else was first.
+    """Make the files the plan in force. It is refused if somebody else was first.
 
     Then what both changed is shown side by side, and --merge takes both where they go together. An
     app that is not there yet is made.

@@ -35,7 +35,7 @@ def init(
     app: str | None = typer.Option(None, "--app", help="The app; without it, the folder's name."),
     as_json: bool = JsonOption,
 ) -> None:
-    """Make a folder with a small documented plan in two files, and a GitHub workflow for it.
+    """Make a folder with a small plan and a GitHub workflow for it.
 
     Nothing is written over.
 

@@ -47,7 +47,7 @@ def init(
     folder: Path = typer.Argument(Path(), help="Where to put the files."),
     as_json: bool = JsonOption,
 ) -> None:
-    """Write a settings file and an example plan, dataset and rules to start from.
+    """Write settings and an example plan, dataset and rules.
 
     Example: trackplane init shop
     """
@@ -80,7 +80,7 @@ def _application(config: Path | None, parent: int) -> Application:
 
 
 def up(config: Path = ConfigOption) -> None:
-    """Run the whole platform: control plane, collector and workers, supervised.
+    """Run the whole platform. Control plane, collector and workers are supervised.
 
     Example: trackplane up --config trackplane.yaml
     """
@@ -127,7 +127,7 @@ def demo(
     keep: bool = typer.Option(False, "--keep", help="Leave the platform up until interrupted."),
     as_json: bool = JsonOption,
 ) -> None:
-    """Run real clients against a fresh platform, change rules, kill processes, account for all.
+    """Run a fresh platform with real clients and account for all. Rules change, processes are killed.
 
     Example: trackplane demo --short
     """

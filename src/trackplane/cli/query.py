@@ -27,7 +27,7 @@ class _Queries(TyperGroup):
 
 app = typer.Typer(
     cls=_Queries,
-    help='Ask the lake by SQL: `trackplane query "SELECT …"`; save what is asked again.',
+    help="Ask the lake by SQL, and save what is asked again.",
     no_args_is_help=True,
 )
 _AppOption = typer.Option(

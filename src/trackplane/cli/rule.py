@@ -247,7 +247,7 @@ def explain(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Show what a rule is to the engine: types, reads, failures, placement, cost.
+    """Show what a rule is to the engine. Types, reads, failures, placement and cost.
 
     Example: trackplane rule explain big_spender --code
     """
@@ -285,7 +285,7 @@ def preview(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Run a rule over real events without publishing it, and show what becomes of each.
+    """Run a rule over real events without publishing it. It shows what becomes of each.
 
     Example: trackplane rule preview rule.yaml --app shop --limit 5
     """
@@ -325,7 +325,7 @@ def _events(path: Path) -> list[dict[str, Any]]:
 
 @app.command()
 def budget(file: Path = FileArgument, url: str = UrlOption, as_json: bool = JsonOption) -> None:
-    """Estimate what rules would cost a day, on the traffic of the day before.
+    """Estimate what rules would cost a day. It takes the traffic of the day before.
 
     Example: trackplane rule budget rule.yaml
     """

@@ -33,7 +33,7 @@ def list_drafts(url: str = UrlOption, as_json: bool = JsonOption) -> None:
 
 @app.command()
 def show(name: str = NameArgument, url: str = UrlOption, as_json: bool = JsonOption) -> None:
-    """Print a draft's text; --json has its ETag as well, to save a change of it.
+    """Print a draft's text. --json has its ETag as well, to save a change of it.
 
     Example: trackplane rule draft show big_spender
     """

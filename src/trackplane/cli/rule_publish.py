@@ -169,7 +169,7 @@ def rollback(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Put an earlier version of a rule in force again, or all rules as of a number.
+    """Put an earlier version of a rule in force again, or of all rules.
 
     Deleted rules come back so as well.
 
@@ -209,7 +209,7 @@ def _before(api: Api, name: str) -> int:
 
 
 def history(name: str = NameArgument, url: str = UrlOption, as_json: bool = JsonOption) -> None:
-    """List a rule's versions with who made them and why; of a deleted rule too.
+    """List a rule's versions with who made them and why. Of a deleted rule too.
 
     Example: trackplane rule history big_spender
     """
@@ -246,7 +246,7 @@ def diff(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Compare two versions of a rule, in text and in meaning, or what is in force with a file.
+    """Compare two versions of a rule, in text and in meaning. Or what is in force with a file.
 
     Example: trackplane rule diff big_spender --from 2 --to 4
     """
@@ -321,7 +321,7 @@ def show(
 
 
 def delete(name: str = NameArgument, url: str = UrlOption, as_json: bool = JsonOption) -> None:
-    """Withdraw a rule; its versions are kept, and a rollback brings it back.
+    """Withdraw a rule. Its versions are kept, and a rollback brings it back.
 
     Example: trackplane rule delete big_spender
     """

@@ -27,7 +27,7 @@ def replay(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Run a rule over stored events and show what it puts out; nothing is written.
+    """Run a rule over stored events and show what it puts out. Nothing is written.
 
     Example: trackplane rule replay big_spender --from 2026-11-01 --limit 5
     """

@@ -50,7 +50,7 @@ def run(
     options: list[str] = typer.Option([], "--option", "-o", help="name=value, as often as needed."),
     as_json: bool = JsonOption,
 ) -> None:
-    """Read a source to its end, or until stopped, and send its events to the collector.
+    """Read a source and send its events to the collector. It goes on to the end, or until stopped.
 
     A second run goes on where the first one stood. Exit code 1: some were dirty or refused.
 

@@ -53,7 +53,7 @@ def suggest(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Propose what an event under design could reuse, and what it repeats, saying why.
+    """Propose what an event could reuse and what it repeats, and why.
 
     With --plan the proposals come from that plan alone, with --app from all plans that your token
     sees. Exit code 1: an event that is there already looks like the same.
@@ -142,7 +142,7 @@ def list_templates(
     language: str = typer.Option("en", "--language", help="Language of the titles: en or zh."),
     as_json: bool = JsonOption,
 ) -> None:
-    """List templates for common domains, show one, or lay it into a plan's folder.
+    """List templates, show one, or lay it into a plan's folder.
 
     Names that the plan has already are refused; --prefix avoids them. Types and groups that the
     plan has and that are written alike are used as they are.
@@ -214,7 +214,7 @@ def infer_event(
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Draft an event from what arrives: its YAML, what each property shows, and what does not fit.
+    """Draft an event from what arrives. It tells what each property shows, and what does not fit.
 
     Reads a file of events, or with --app what is stored of an unplanned event. Lines without a
     namespace (who, when, where, how, what) are taken as what stands under `what`.
