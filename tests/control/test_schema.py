@@ -80,7 +80,7 @@ def test_schemathesis_finds_nothing(start: Callable[..., Any], tmp_path: Path) -
         check=False,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=170 * scale,
         cwd=tmp_path,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
