@@ -68,6 +68,15 @@ def test_a_text_of_another_form_is_told_what_is_expected(control: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("role", "hint"), [("desinger", "did you mean 'designer'?"), ("x", "one of viewer, analyst,")]
+)
+def test_a_word_that_is_none_of_a_few_is_told_those(control: Any, role: str, hint: str) -> None:
+    answer = control.client.post("/tokens", json={"name": "ann", "role": role})
+    (finding,) = answer.json()["findings"]
+    assert (finding["pointer"], hint in finding["hint"]) == ("/role", True)
+
+
+@pytest.mark.parametrize(
     "content", [b"", b"{", b"[1]", b"\xff", b'"\xff"', b"null", b"[" * 100_000]
 )
 def test_what_is_not_json_is_refused(control: Any, content: bytes) -> None:

@@ -582,10 +582,15 @@ def test_comments_thread_on_events_and_properties_edited_resolved_and_counted(
     assert review.ann.post(url, json={"text": "x", "property": "what.a"}).status_code == 422
 
 
-def test_an_owner_that_nobody_registered_is_a_warning_at_review(review: Review) -> None:
+def test_an_owner_that_nobody_registered_is_a_warning(review: Review) -> None:
     """With its place; it forbids nothing."""
     made = review.propose(("owner: team:web\n    grade: P3", "owner: team:wbe\n    grade: P3"))
     found = review.get(made["id"], below="/findings")["findings"]
     warnings = [f for f in found if f["code"] == "owner_unknown"]
     assert any("team:wbe" in f["message"] and f["line"] for f in warnings), found
     assert made["state"] == "in_review"
+    text = review.plan().replace("owner: team:cart\n", "owner: team:carts\n")
+    url = f"/apps/{review.app}/plan"
+    answer = review.admin.put(url, json={"files": {"p.yaml": text}}, headers={"If-Match": "*"})
+    told = [f for f in answer.json()["warnings"] if f["code"] == "owner_unknown"]
+    assert [f["hint"] for f in told if "carts" in f["message"]] == ["did you mean 'cart'?"]

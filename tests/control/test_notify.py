@@ -36,7 +36,7 @@ from trackplane.control.review.change_review import submit_change
 from trackplane.control.review.change_wire import ChangeCreate, Remarked
 from trackplane.control.review.changes import create_change
 from trackplane.control.review.notice_wire import KINDS, InboxQuery, InboxRead
-from trackplane.control.review.profile_wire import TeamPut, Wishes
+from trackplane.control.review.profile_wire import TeamPatch, Wishes
 from trackplane.control.review.profiles import put_team
 from trackplane.control.review.requirement_wire import MyEventsQuery
 from trackplane.control.server import ControlPlane
@@ -490,6 +490,13 @@ def test_a_profile_is_ones_own_and_its_webhook_can_be_tried(start: Callable[...,
     seen = bob.get("/people/ann").json()
     assert (seen["name"], seen["email"], seen["webhook"]) == ("Ann", "", "")
     assert control.client.get("/people/ann").json()["email"] == "ann@example.com"
+    renamed = control.client.put("/people/ann", json={"title": "PM"}, headers={"If-Match": "*"})
+    kept = ("Ann", "PM", "ann@example.com", "http://other.example/")
+    assert tuple(renamed.json()[key] for key in ("name", "title", "email", "webhook")) == kept
+    team = {"title": "Pay", "members": ["ann"]}
+    control.client.put("/teams/pay", json=team, headers={"If-Match": "*"}).raise_for_status()
+    told = control.client.put("/teams/pay", json={"description": "d"}, headers={"If-Match": "*"})
+    assert (told.json()["title"], told.json()["members"]) == ("Pay", ["ann"])
     assert ann.patch("/me", json={"webhook": "file:///etc/passwd"}).status_code == 400
     assert ann.patch("/me", json={"email": "a@b\r\nBcc: c@d"}).status_code == 400
 
@@ -540,7 +547,7 @@ def owned(desk: Callable[..., Desk]) -> Desk:
     found = desk()
     call = Call(found.platform, SYSTEM, "*")
     create_app(call, wire.AppCreate(app="shop"))
-    put_team(call, "pay", TeamPut(members=["ann"]))
+    put_team(call, "pay", TeamPatch(members=["ann"]))
     put_plan(call, "shop", wire.PlanSource(files={"plan.yaml": OWNED}))
     return found
 

@@ -379,6 +379,7 @@ def test_what_is_held_of_all_words_is_what_the_database_says_through_changes(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A warm reader asks the database for changed words only, and answers as a cold one does."""
+    monkeypatch.setattr(postings, "_DOCUMENTS", 3)
     index.reader.warm(index.database)
     with index.database.read() as connection:
         words = [*connection.execute(sa.select(search_words.c.id)).scalars()]
@@ -389,7 +390,7 @@ def test_what_is_held_of_all_words_is_what_the_database_says_through_changes(
         held, _ = index.reader._current(connection, ordered=False)
         monkeypatch.setattr(postings, "postings_of", None)  # so that asking it would fail
         assert len(held.postings.find(connection, words, keep=True)) == len(words)
-        monkeypatch.undo()
+    monkeypatch.undo()
     index.put(plan_of(PLAN.replace("  videoPlayStart: {title: Video started}\n", "  quagga: {}\n")))
     for text in ("quagga", "video", "pay", "p", "order"):
         warm = index.names(text)
@@ -403,7 +404,7 @@ def test_what_is_held_of_all_words_is_what_the_database_says_through_changes(
 def test_where_all_words_are_too_many_each_is_read_when_it_is_asked_for(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postings, "_REMEMBERED", 10)
+    monkeypatch.setattr(postings, "_HELD", 10)
     index.reader.warm(index.database)
     with index.database.read() as connection:
         assert read_whole(connection) is None

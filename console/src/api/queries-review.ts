@@ -262,5 +262,5 @@ export const permissionsQuery = queryOptions({
 });
 
 const given = (etag: string) => (etag === "" ? "*" : `"${etag}"`);
-export const putPerson = (person: string, etag: string, body: Schemas["PersonPut"]): Promise<Person> => data(api.PUT("/api/v1/people/{person}", { params: { path: { person }, header: { "If-Match": given(etag) } }, body }));
-export const putTeam = (team: string, etag: string, body: Schemas["TeamPut"]): Promise<Team> => data(api.PUT("/api/v1/teams/{team}", { params: { path: { team }, header: { "If-Match": given(etag) } }, body }));
+export const putPerson = (person: string, etag: string, body: Schemas["PersonPatch"]): Promise<Person> => data(api.PUT("/api/v1/people/{person}", { params: { path: { person }, header: { "If-Match": given(etag) } }, body }));
+export const putTeam = (team: string, etag: string, body: Schemas["TeamPatch"]): Promise<Team> => data(api.PUT("/api/v1/teams/{team}", { params: { path: { team }, header: { "If-Match": given(etag) } }, body }));

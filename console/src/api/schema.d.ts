@@ -5263,7 +5263,7 @@ export interface components {
         };
         /**
          * PersonPatch
-         * @description What is to change of one's own profile; what is left out stays.
+         * @description What is to change of a profile; what is left out stays, or is empty of somebody new.
          */
         PersonPatch: {
             /** @description an e-mail address such as ann@example.org */
@@ -5274,32 +5274,6 @@ export interface components {
             notify?: components["schemas"]["Wishes"];
             title?: string;
             /** @description an address that begins with http:// or https:// */
-            webhook?: string;
-        };
-        /**
-         * PersonPut
-         * @description A person: ``notify`` says of each kind of notice where it is to be told.
-         */
-        PersonPut: {
-            /**
-             * @description an e-mail address such as ann@example.org
-             * @default
-             */
-            email?: string;
-            /**
-             * @default en
-             * @enum {unknown}
-             */
-            language?: "en" | "zh";
-            /** @default  */
-            name?: string;
-            notify?: components["schemas"]["Wishes"];
-            /** @default  */
-            title?: string;
-            /**
-             * @description an address that begins with http:// or https://
-             * @default
-             */
             webhook?: string;
         };
         /**
@@ -6539,15 +6513,12 @@ export interface components {
             title: string;
         };
         /**
-         * TeamPut
-         * @description A team and who is in it.
+         * TeamPatch
+         * @description What is to change of a team; what is left out stays, or is empty of a new one.
          */
-        TeamPut: {
-            /** @default  */
+        TeamPatch: {
             description?: string;
-            /** @default [] */
             members?: string[];
-            /** @default  */
             title?: string;
         };
         /**
@@ -18019,7 +17990,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PersonPut"];
+                "application/json": components["schemas"]["PersonPatch"];
             };
         };
         responses: {
@@ -25449,7 +25420,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TeamPut"];
+                "application/json": components["schemas"]["TeamPatch"];
             };
         };
         responses: {

@@ -60,19 +60,19 @@ def list_people(
 @people.command("add")
 def add_person(
     person: str = _NameArgument,
-    name: str = typer.Option("", "--name", help="The full name."),
-    title: str = typer.Option("", "--title", help="What they do."),
-    email: str = typer.Option("", "--email", help="Where mails go."),
-    language: str = typer.Option("en", "--language", help="en or zh."),
+    name: str | None = typer.Option(None, "--name", help="The full name."),
+    title: str | None = typer.Option(None, "--title", help="What they do."),
+    email: str | None = typer.Option(None, "--email", help="Where mails go."),
+    language: str | None = typer.Option(None, "--language", help="en (of somebody new) or zh."),
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Register a person, or change what is known of one.
+    """Register a person, or change what is known of one. What is not said stays.
 
     Example:
         trackplane people add ann --name "Ann Lee" --email ann@example.com
     """
-    body = {"name": name, "title": title, "email": email, "language": language}
+    body = _said(name=name, title=title, email=email, language=language)
     made, _ = Api(url).call("PUT", f"/people/{person}", etag="*", json=body)
     if as_json:
         emit_json(made)
@@ -115,8 +115,7 @@ def me(
     """
     api = Api(url)
     found = api.get("/me")
-    given = {"name": name, "email": email, "language": language, "webhook": webhook}
-    body: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    body = _said(name=name, email=email, language=language, webhook=webhook)
     if notify:
         body["notify"] = found["notify"] | dict(_wish(each) for each in notify)
     if body:
@@ -130,6 +129,10 @@ def me(
         ["what", "told by"],
         [[kind, ", ".join(where) or "nothing"] for kind, where in found["notify"].items()],
     )
+
+
+def _said(**given: Any) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _wish(text: str) -> tuple[str, list[str]]:
@@ -164,16 +167,16 @@ def list_teams(url: str = UrlOption, as_json: bool = JsonOption) -> None:
 def add_team(
     team: str = _TeamArgument,
     member: list[str] = typer.Option([], "--member", help="Who is in it; may be given again."),
-    title: str = typer.Option("", "--title", help="Its name for people."),
+    title: str | None = typer.Option(None, "--title", help="Its name for people."),
     url: str = UrlOption,
     as_json: bool = JsonOption,
 ) -> None:
-    """Make a team, or change it: these are its members then.
+    """Make a team, or change it. The members that are named are its members then.
 
     Example:
         trackplane team add pay --member ann --member bob
     """
-    body = {"title": title, "members": member}
+    body = _said(title=title, members=member or None)
     made, _ = Api(url).call("PUT", f"/teams/{team}", etag="*", json=body)
     if as_json:
         emit_json(made)

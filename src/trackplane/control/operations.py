@@ -21,6 +21,7 @@ from typing import (
     Final,
     Literal,
     TypeVar,
+    get_args,
     get_origin,
     get_type_hints,
 )
@@ -241,8 +242,22 @@ def _field(value: object, kind: Any, pointer: str, *, strict: bool) -> list[Find
                 place = place.removeprefix("[...]")
                 pointer += "/" + key.replace("~", "~0").replace("/", "~1")
         inner = place.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
-        return found or [Finding(code="value", message=text, pointer=f"{pointer}{inner}")]
+        hint = _choices(value, kind) if text.startswith("Invalid enum value") else None
+        return found or [
+            Finding(code="value", message=text, pointer=f"{pointer}{inner}", hint=hint)
+        ]
     return []
+
+
+def _choices(value: object, kind: Any) -> str | None:
+    """Return what a value could have been, the nearest first; None where it is further inside."""
+    while get_origin(kind) is not Literal:
+        inner = [each for each in get_args(_plain(kind)) if get_origin(_plain(each)) is Literal]
+        if len(inner) != 1:
+            return None
+        kind = _plain(inner[0])
+    known = [str(each) for each in get_args(kind)]
+    return did_you_mean(str(value), known) or f"one of {', '.join(known)}"
 
 
 def _plain(kind: Any) -> Any:

@@ -425,6 +425,20 @@ def _no_mapping(file: str, line: int = 1) -> Finding:
     )  # fmt: skip
 
 
+_QUOTE: Final = "put a text that holds or begins with such a sign into quotation marks"
+_SYNTAX_HINTS: Final = {
+    "tabs disallowed": "indent with spaces",
+    "found a tab": "indent with spaces",
+    "mapping values are not allowed": "indent the keys of a mapping alike, and put a text that holds "
+    "a colon and a blank into quotation marks",
+    "expected ',' or": "close the bracket, and put a text that holds a sign such as `: ` or `,` into "
+    "quotation marks",
+    "unclosed quote": "end the text with the quotation mark that it began with",
+    "unknown anchor": _QUOTE,
+    "unexpected character": _QUOTE,
+}
+
+
 def _syntax_finding(text: str, file: str, message: str, first_line: int) -> Finding:
     lines = message.strip().splitlines() or ["cannot be read"]
     line = column = hint = None
@@ -433,8 +447,8 @@ def _syntax_finding(text: str, file: str, message: str, first_line: int) -> Find
         line, column = int(place[1]), int(place[2])
         if _deeper(text):
             lines = [f"nested deeper than {_MAX_DEPTH}"]
-        elif "tabs disallowed" in message:
-            hint = "indent with spaces"
+        else:
+            hint = next((hint for said, hint in _SYNTAX_HINTS.items() if said in lines[-1]), None)
     elif _DUPLICATE in message:
         line, column = _duplicate(_compose(text))
     else:

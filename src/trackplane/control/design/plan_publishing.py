@@ -16,6 +16,7 @@ from trackplane.control import objects, search, tables, wire
 from trackplane.control.apps import put_settings
 from trackplane.control.catalog import Broken, Catalog
 from trackplane.control.design.libraries import libraries_of, store_uses
+from trackplane.control.design.owners import anybody_registered, unknown_owners
 from trackplane.control.design.plan_lint import rules_of
 from trackplane.control.design.plan_tables import plan_changes
 from trackplane.control.design.workspaces import Base
@@ -72,12 +73,18 @@ def candidate(
 ) -> Candidate:
     """Return what a revision would be with some files changed, all that is wrong with it included.
 
+    Owners that nobody registered are told where anybody is registered.
+
     Raises:
         PlanError: it does not read, or its expressions do not check; with every finding.
     """
     libraries = libraries_of(connection)
     before = platform.workspaces.base(connection, app, revision, libraries)
-    return candidate_of(connection, app, before, before.change(overlay, libraries))
+    found = candidate_of(connection, app, before, before.change(overlay, libraries))
+    if not anybody_registered(connection):
+        return found
+    owners = unknown_owners(connection, found.after)
+    return msgspec.structs.replace(found, findings=(*found.findings, *owners))
 
 
 def candidate_of(connection: sa.Connection, app: str, before: Base, after: Workspace) -> Candidate:

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from trackplane.control import objects, tables
+from trackplane.control import objects
 from trackplane.control.design.libraries import libraries_of
+from trackplane.control.design.owners import unknown_owners
 from trackplane.control.design.plan_publishing import Candidate, candidate_of
 from trackplane.control.design.workspaces import applied
 from trackplane.control.operations import Call
@@ -132,45 +133,6 @@ def read_branch(
         candidate=found,
         findings=tuple(findings),
     )
-
-
-def unknown_owners(connection: sa.Connection, workspace: Workspace) -> list[Finding]:
-    """Return a warning for each owner of what changed that nobody registered."""
-    plan = workspace.plan
-    owned = {
-        owner: ("events", name)
-        for name in sorted(workspace.changed)
-        if (spec := plan.events.get(name)) is not None and (owner := spec.owner)
-    }
-    owned |= {
-        metric.owner: ("metrics", name) for name, metric in plan.metrics.items() if metric.owner
-    }
-    people, teams = review_tables.people.c.person, review_tables.teams.c.team
-    tokens = tables.tokens.c.person
-    found: list[Finding] = []
-    for owner, (section, name) in sorted(owned.items()):
-        kind, _, who = owner.partition(":")
-        selects = [sa.select(teams).where(teams == who)] if kind == "team" else []
-        if kind == "person":
-            selects = [
-                sa.select(people).where(people == who),
-                sa.select(tokens).where(tokens == who),
-            ]
-        if any(connection.execute(select.limit(1)).first() for select in selects):
-            continue
-        place = workspace.place(section, name)
-        found.append(
-            Finding(
-                code="owner_unknown",
-                message=f"{owner} of {name} is not registered: nobody of it can approve",
-                severity="warning",
-                file=place.file if place is not None else None,
-                line=place.first if place is not None else None,
-                pointer=f"/{section}/{name}/owner",
-                hint="register it: trackplane team add, trackplane people add",
-            )
-        )
-    return found
 
 
 # --- comparing

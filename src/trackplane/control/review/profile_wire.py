@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType
 
 from trackplane.control.patterns import BLANK, matching
 from trackplane.control.review.notice_wire import Channel
@@ -56,19 +56,11 @@ class Wishes(Wire):
     violations: Channels | UnsetType = UNSET
 
 
-class PersonPut(Wire):
-    """A person: ``notify`` says of each kind of notice where it is to be told."""
-
-    name: Label = ""
-    title: Label = ""
-    email: Email = ""
-    language: Language = "en"
-    webhook: Address = ""
-    notify: Wishes = field(default_factory=Wishes)
-
-
 class PersonPatch(Wire):
-    """What is to change of one's own profile; what is left out stays."""
+    """What is to change of a profile; what is left out stays, or is empty of somebody new.
+
+    ``notify`` says of each kind of notice where it is to be told.
+    """
 
     name: Label | UnsetType = UNSET
     title: Label | UnsetType = UNSET
@@ -141,12 +133,12 @@ class WebhookTried(Wire):
     error: str
 
 
-class TeamPut(Wire):
-    """A team and who is in it."""
+class TeamPatch(Wire):
+    """What is to change of a team; what is left out stays, or is empty of a new one."""
 
-    title: Label = ""
-    description: Note = ""
-    members: Annotated[list[PersonName], Meta(max_length=2_000)] = field(default_factory=list)
+    title: Label | UnsetType = UNSET
+    description: Note | UnsetType = UNSET
+    members: Annotated[list[PersonName], Meta(max_length=2_000)] | UnsetType = UNSET
 
 
 class Team(Wire):

@@ -108,13 +108,17 @@ def get_person(call: Call, person: Word) -> wire.Person:
 
 
 @operations.add("PUT", "/people/{person}", action="person.edit", precondition=True)
-def put_person(call: Call, person: wire.PersonName, body: wire.PersonPut) -> wire.Person:
+def put_person(call: Call, person: wire.PersonName, body: wire.PersonPatch) -> wire.Person:
     """Register a person, or change what is known of one (ETag 0: not registered yet)."""
     call.actor.require_apps([])
     with call.platform.publisher.change(call.actor, "person") as change:
-        _keep(change, call, person, msgspec.structs.asdict(body))
+        _keep(change, call, person, _given(body))
         change.audit("person.put", person)
     return get_person(call, person)
+
+
+def _given(body: msgspec.Struct) -> dict[str, Any]:
+    return {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
 
 
 def _keep(change: Change, call: Call, person: str, values: dict[str, Any]) -> None:
@@ -133,8 +137,8 @@ def _keep(change: Change, call: Call, person: str, values: dict[str, Any]) -> No
             sa.update(_people).where(_people.c.person == person).values(**values)
         )
         return
-    blank = {"webhook_secret": "", "notify": {}}
-    fresh = msgspec.structs.asdict(wire.PersonPut()) | blank | values
+    blank = dict.fromkeys(("name", "title", "email", "webhook", "webhook_secret"), "")
+    fresh = {**blank, "language": "en", "notify": {}, **values}
     change.connection.execute(sa.insert(_people).values(person=person, **fresh))
 
 
@@ -200,7 +204,7 @@ def _me(connection: sa.Connection, call: Call) -> wire.Me:
 def update_me(call: Call, body: wire.PersonPatch) -> wire.Me:
     """Change one's own profile; it is made where there is none yet."""
     with call.platform.publisher.change(call.actor, "person") as change:
-        values = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not UNSET}
+        values = _given(body)
         _keep(change, call, call.actor.person, values)
         change.audit("person.me", call.actor.person, detail={"fields": sorted(values)})
         return _me(change.connection, call)
@@ -258,32 +262,37 @@ def get_team(call: Call, team: Word) -> wire.Team:
 
 
 @operations.add("PUT", "/teams/{team}", action="person.edit", precondition=True)
-def put_team(call: Call, team: wire.PersonName, body: wire.TeamPut) -> wire.Team:
+def put_team(call: Call, team: wire.PersonName, body: wire.TeamPatch) -> wire.Team:
     """Make a team, or change it and who is in it (ETag 0: there is none yet)."""
     call.actor.require_apps([])
-    members = list(dict.fromkeys(body.members))
     if " " in team:
         finding = Finding(code="team", message="a team's name has no blanks", pointer="/team")
         raise InputError(f"{team!r} cannot be a team", findings=[finding])
     with call.platform.publisher.change(call.actor, "team") as change:
         row = change.connection.execute(sa.select(_teams).where(_teams.c.team == team)).first()
         call.match(str(row.version if row is not None else 0))
-        values = {"title": body.title, "description": body.description, "updated_at": change.now}
+        values = _given(body) | {"updated_at": change.now}
+        members = values.pop("members", None)
         if row is None:
-            change.connection.execute(sa.insert(_teams).values(team=team, version=1, **values))
+            fresh = {"title": "", "description": "", **values}
+            change.connection.execute(sa.insert(_teams).values(team=team, version=1, **fresh))
         else:
             change.connection.execute(
                 sa.update(_teams)
                 .where(_teams.c.team == team)
                 .values(version=row.version + 1, **values)
             )
-        change.connection.execute(sa.delete(_members).where(_members.c.team == team))
-        if members:
-            change.connection.execute(
-                sa.insert(_members), [{"team": team, "person": person} for person in members]
-            )
+        if members is not None:
+            _set_members(change.connection, team, members)
         change.audit("team.put", team, detail={"members": members})
     return get_team(call, team)
+
+
+def _set_members(connection: sa.Connection, team: str, members: list[str]) -> None:
+    connection.execute(sa.delete(_members).where(_members.c.team == team))
+    rows = [{"team": team, "person": person} for person in dict.fromkeys(members)]
+    if rows:
+        connection.execute(sa.insert(_members), rows)
 
 
 @operations.add("DELETE", "/teams/{team}", action="person.edit", precondition=True)

@@ -20,6 +20,8 @@ from trackplane.control.search.tables import search_documents, search_words
 
 Ids = npt.NDArray[np.int32]
 _REMEMBERED: Final = 16_000_000  # numbers of documents, 4 bytes each
+_HELD: Final = 64_000_000  # likewise, of all words together
+_DOCUMENTS: Final = 5_000  # turned round at once
 _STALE: Final = 20  # of so many words one may have changed before all are read again
 
 
@@ -122,21 +124,33 @@ class CachedPostings:
 def read_whole(connection: sa.Connection) -> Whole | None:
     """Return the documents of every word; None where they are too many to hold."""
     total = sa.select(sa.func.coalesce(sa.func.sum(search_words.c.documents), 0))
-    if connection.execute(total).scalar_one() > _REMEMBERED:
+    if connection.execute(total).scalar_one() > _HELD:
         return None
     table = search_documents.c
-    rows = connection.execute(sa.select(table.id, table.words)).all()
-    steps = [np.frombuffer(zlib.decompress(row.words), dtype="<u4") for row in rows]
+    steps: list[npt.NDArray[np.uint32]] = [np.empty(0, dtype=np.uint32)]
+    documents = [0]
+    for row in connection.execute(sa.select(table.id, table.words)):
+        steps.append(_steps(row.words))
+        documents.append(row.id)
     lengths = np.fromiter(map(len, steps), dtype=np.int64, count=len(steps))
-    words = np.cumsum(np.concatenate(steps, dtype=np.int64) if steps else lengths)
-    before = np.concatenate(([0], words))[np.cumsum(lengths) - lengths]
-    words -= np.repeat(before, lengths)
-    # Sorted by word, then document, both in one number.
-    both = words << 32 | np.repeat(np.array([row.id for row in rows], dtype=np.int64), lengths)
-    both.sort()
-    starts = np.zeros(int(words.max(initial=-1)) + 2, dtype=np.int64)
-    np.cumsum(np.bincount(words), out=starts[1:])
-    return Whole(starts, (both & 0xFFFFFFFF).astype(np.int32))
+    ends = np.cumsum(lengths)
+    # Summed over all documents, and what was before each taken off: both modulo 2**32.
+    words = np.cumsum(np.concatenate(steps), dtype=np.uint32)
+    words -= np.repeat(np.append(np.uint32(0), words)[ends - lengths], lengths)
+    starts = np.zeros(int(words.max(initial=0)) + 2, dtype=np.int64)
+    np.cumsum(np.bincount(words, minlength=len(starts) - 1), out=starts[1:])
+    ids = np.empty(len(words), dtype=np.int32)
+    free = starts[:-1].copy()  # where the next document of each word goes
+    for first in range(0, len(steps), _DOCUMENTS):
+        last = min(first + _DOCUMENTS, len(steps))
+        some = words[ends[first] - lengths[first] : ends[last - 1]]
+        order = np.argsort(some, kind="stable")
+        several, at, counts = np.unique(some[order], return_index=True, return_counts=True)
+        rank = np.arange(len(some)) - np.repeat(at, counts)
+        whose = np.repeat(np.array(documents[first:last], dtype=np.int32), lengths[first:last])
+        ids[np.repeat(free[several], counts) + rank] = whose[order]
+        free[several] += counts
+    return Whole(starts, ids)
 
 
 def packed(words: Sequence[int]) -> bytes:
@@ -147,8 +161,12 @@ def packed(words: Sequence[int]) -> bytes:
 
 def unpacked(data: bytes) -> list[int]:
     """Return what was ``packed``."""
-    found: list[int] = np.cumsum(np.frombuffer(zlib.decompress(data), dtype="<u4")).tolist()
+    found: list[int] = np.cumsum(_steps(data)).tolist()
     return found
+
+
+def _steps(data: bytes) -> npt.NDArray[np.uint32]:
+    return np.frombuffer(zlib.decompress(data), dtype="<u4")
 
 
 def postings_of(connection: sa.Connection) -> Postings:
