@@ -159,6 +159,9 @@ def test_findings_of_a_branch_are_shown_where_they_are_and_end_with_one(
     number = re.search(r"change request (\d+)", out)
     assert number
     assert "plan.yaml:5" in out
+    assert "draft, 1 finding(s)" in trackplane("ann", f"trackplane change show {number[1]}")
+    again = trackplane("ann", "trackplane change new plan.yaml --title Again --submit", code=2)
+    assert "kept as a draft: mend it, then trackplane change push" in again
     Path("plan.yaml").write_text(PLAN.replace("Rested", "Stayed"))
     assert "version 2" in trackplane("ann", f"trackplane change push {number[1]} plan.yaml")
 

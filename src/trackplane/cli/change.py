@@ -15,7 +15,7 @@ from trackplane.cli import change_review
 from trackplane.cli.api import Api, UrlOption
 from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table
 from trackplane.cli.plan_folder import AppOption, PlanArgument, app_of, open_folder
-from trackplane.errors import ConfigurationError, Finding
+from trackplane.errors import ConfigurationError, Finding, TrackplaneError
 from trackplane.plan.changes import Counts, Difference, PartChange, Whole
 from trackplane.plan.diff_text import to_markdown, to_text
 
@@ -74,7 +74,7 @@ def new(
         },
     )
     if submit:
-        made, _ = api.call("POST", f"/changes/{made['id']}/submit", json={})
+        made = _submitted(api, made)
     if as_json:
         emit_json(made)
         return
@@ -109,7 +109,23 @@ def summary(change: dict[str, Any]) -> str:
     counts = change["counts"]
     kinds = ("added", "changed", "removed", "renamed")
     parts = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
-    return f"{change['state'].replace('_', ' ')}, {parts or 'nothing differs'}"
+    wrong = f"{change['findings']} finding(s)" if change["findings"] else "nothing differs"
+    return f"{change['state'].replace('_', ' ')}, {parts or wrong}"
+
+
+def _submitted(api: Api, made: dict[str, Any]) -> dict[str, Any]:
+    """Submit what was just made; where that is refused, say that it is there as a draft."""
+    id = made["id"]
+    try:
+        submitted: dict[str, Any] = api.call("POST", f"/changes/{id}/submit", json={})[0]
+    except TrackplaneError as error:
+        say(f"change request {id}: {summary(made)}")
+        error.hint = (
+            f"it is kept as a draft: mend it, then trackplane change push {id} and "
+            f"trackplane change submit {id}"
+        )
+        raise
+    return submitted
 
 
 @app.command("list")
@@ -204,6 +220,8 @@ def show(id: int = IdArgument, url: str = UrlOption, as_json: bool = JsonOption)
         mark = " (resolved)" if comment["resolved_by"] else ""
         where = f" on {place}" if place and not comment["reply_to"] else ""
         say(f"{indent}{comment['n']} {comment['author']}{where}{mark}: {comment['text']}")
+    if found["findings"]:
+        _findings(api, id, Path())
     allowed = [each["action"] for each in found["actions"] if each["allowed"]]
     say(f"you may: {', '.join(allowed) or 'nothing'}")
 
