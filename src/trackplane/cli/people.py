@@ -188,16 +188,19 @@ def add_team(
 def remove_team(
     team: str = _TeamArgument, url: str = UrlOption, as_json: bool = JsonOption
 ) -> None:
-    """Delete a team; what it owns has an owner then that nobody knows.
+    """Delete a team. What it owns has an owner then that nobody knows.
 
     Example:
         trackplane team remove old
     """
-    gone, _ = Api(url).call("DELETE", f"/teams/{team}", etag="*")
+    api = Api(url)
+    events = api.get(f"/teams/{team}")["events"]
+    gone, _ = api.call("DELETE", f"/teams/{team}", etag="*")
     if as_json:
         emit_json(gone)
-    else:
-        say(f"team:{team} is gone")
+        return
+    orphans = f"; {events} event(s) have an owner now that nobody knows" if events else ""
+    say(f"team:{team} is gone{orphans}")
 
 
 # --- what one is told, what one has to look after
