@@ -3,6 +3,8 @@ import { Alert, Button, Group, List, Skeleton, Stack, Text, Title } from "@manti
 import type { ReactNode } from "react";
 import { ApiError, type Finding } from "../api/client";
 import { useText } from "../i18n";
+import { hinted, said } from "../i18n/said";
+import { FindingText } from "./finding";
 
 export function PageHead({ title, about, actions }: { title: ReactNode; about?: ReactNode; actions?: ReactNode }) {
   return (
@@ -58,11 +60,11 @@ export function ErrorState({ error, retry }: { error: unknown; retry?: () => voi
   return (
     <Alert color="red" variant="outline" title={title} role="alert" styles={{ title: { color: "var(--mantine-color-error)" } }}>
       <Stack gap="xs" align="flex-start">
-        <Text fz="sm">{known?.status === 0 ? t("error.network.hint") : error instanceof Error ? error.message : String(error)}</Text>
+        <Text fz="sm">{known?.status === 0 ? t("error.network.hint") : known ? said(known) : error instanceof Error ? error.message : String(error)}</Text>
         {known && <Findings findings={known.findings} />}
         {known?.hint && (
           <Text fz="sm" c="dimmed">
-            {known.hint}
+            {hinted(known.hint)}
           </Text>
         )}
         {retry && (
@@ -82,7 +84,7 @@ function Findings({ findings }: { findings: readonly Finding[] }) {
       {findings.map((finding, index) => (
         <List.Item key={index}>
           {finding.line ? `${finding.line}:${finding.column ?? 1} ` : ""}
-          {finding.message}
+          <FindingText finding={finding} />
         </List.Item>
       ))}
     </List>

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { Change } from "../../api/review";
 import { checksQuery } from "../../api/queries-review";
+import { FindingText } from "../../components/finding";
 import { Empty, ErrorState, Loading, Panel } from "../../components/states";
 import { useText } from "../../i18n";
 
@@ -30,14 +31,7 @@ export function ChecksTab({ change }: { change: Change }) {
               <Group gap={10} wrap="nowrap" align="flex-start">
                 <span className="tp-dot" style={{ background: `var(--mantine-color-${tone}-6)`, marginTop: 6 }} />
                 <div style={{ minWidth: 0 }}>
-                  <Text fz="sm" style={{ overflowWrap: "anywhere" }}>
-                    {finding.message}
-                  </Text>
-                  {finding.hint && (
-                    <Text fz="xs" c="dimmed">
-                      {finding.hint}
-                    </Text>
-                  )}
+                  <FindingText finding={finding} />
                   <Group gap={8} mt={3}>
                     <Badge size="sm" variant="default" className="tp-mono">
                       {finding.code}

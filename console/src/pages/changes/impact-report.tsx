@@ -2,6 +2,7 @@
 import { Badge, Box, Group, SegmentedControl, SimpleGrid, Stack, Text, UnstyledButton } from "@mantine/core";
 import { useState, type ReactNode } from "react";
 import type { Impact, Replayed, Touched } from "../../api/review";
+import { FindingText } from "../../components/finding";
 import { Icon } from "../../components/icons";
 import { Json } from "../../components/json";
 import { Person } from "../../components/person";
@@ -287,9 +288,7 @@ const few = (names: readonly string[], more: string): string => (names.length > 
 
 function reasons(one: Touched): ReactNode {
   return one.findings.slice(0, 3).map((finding, index) => (
-    <Text key={index} fz="sm" style={{ overflowWrap: "anywhere" }}>
-      {finding.message}
-    </Text>
+    <FindingText key={index} finding={finding} />
   ));
 }
 

@@ -10,6 +10,7 @@ import { branchPartQuery, draftOfUnplanned, myChangesQuery, previewQuery, readCh
 import type { BranchPart } from "../../api/design";
 import { planPartQuery, shapesQuery } from "../../api/queries-plans";
 import { CodeEditor, type CodeEditorHandle } from "../../components/code-editor";
+import { FindingText } from "../../components/finding";
 import { Icon } from "../../components/icons";
 import { ErrorState, Loading, PageHead, Panel } from "../../components/states";
 import { ago } from "../../format";
@@ -466,14 +467,7 @@ function OneFinding({ finding, place }: { finding: Finding; place: string }) {
           <span className="tp-mono">{finding.code}</span> {place}
         </Text>
       </Group>
-      <Text fz="sm" style={{ overflowWrap: "anywhere" }}>
-        {finding.message}
-      </Text>
-      {finding.hint && (
-        <Text fz="xs" c="dimmed">
-          {finding.hint}
-        </Text>
-      )}
+      <FindingText finding={finding} />
     </>
   );
 }

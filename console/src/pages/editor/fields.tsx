@@ -3,6 +3,7 @@ import { Autocomplete, Group, NumberInput, Select, SimpleGrid, Switch, TagsInput
 import { createContext, useContext, useEffect, useState, type ReactNode } from "react";
 import type { Finding } from "../../api/client";
 import { useText } from "../../i18n";
+import { said } from "../../i18n/said";
 import { byLanguage, written, type Path, type Values } from "./part";
 
 export interface Editing {
@@ -29,7 +30,7 @@ export function useEditing(): Editing {
 export function useFault(path: Path, deep = true): string | undefined {
   const { findings } = useEditing();
   const found = findings.filter(({ path: at }) => path.every((key, index) => String(at[index]) === String(key)) && (deep || at.length === path.length));
-  return found.length ? found.map(({ finding }) => finding.message).join("\n") : undefined;
+  return found.length ? found.map(({ finding }) => said(finding)).join("\n") : undefined;
 }
 
 /** A text field that writes when one stops typing, so that each key is not a change of the document. */

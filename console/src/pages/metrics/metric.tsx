@@ -8,6 +8,7 @@ import { metricQuery, seriesQuery } from "../../api/queries-event";
 import { TimeChart, type Line } from "../../components/chart";
 import { CopyCode } from "../../components/copy-code";
 import { CopyName } from "../../components/copy-name";
+import { FindingText } from "../../components/finding";
 import { Icon } from "../../components/icons";
 import { Person } from "../../components/person";
 import { TrustMark } from "../../components/standing";
@@ -63,9 +64,7 @@ export function MetricPage() {
           {one.findings.length > 0 && (
             <Alert color="red" variant="outline" role="alert" title={t("metric.broken")} styles={{ title: { color: "var(--mantine-color-error)" } }}>
               {one.findings.map((finding) => (
-                <Text key={finding.message} fz="sm">
-                  {finding.message}
-                </Text>
+                <FindingText key={finding.message} finding={finding} />
               ))}
             </Alert>
           )}

@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import type { Finding, Schemas } from "../../api/client";
 import { explainQuery, previewQuery } from "../../api/queries-rules";
+import { FindingText } from "../../components/finding";
 import { Json } from "../../components/json";
 import { Empty, ErrorState, Loading } from "../../components/states";
 import { count, rate } from "../../format";
@@ -25,14 +26,7 @@ export function FindingsPanel({ check, findings, goTo, none }: { check: object |
             <Group gap={8} wrap="nowrap" align="baseline">
               <span className="tp-dot" style={{ background: `var(--mantine-color-${finding.severity === "warning" ? "yellow" : "red"}-6)`, transform: "translateY(-1px)" }} />
               <div style={{ minWidth: 0 }}>
-                <Text fz="sm" style={{ overflowWrap: "anywhere" }}>
-                  {finding.message}
-                </Text>
-                {finding.hint && (
-                  <Text fz="xs" c="dimmed">
-                    {finding.hint}
-                  </Text>
-                )}
+                <FindingText finding={finding} />
                 <Text fz="xs" c="dimmed" className="tp-num">
                   {finding.line ? t("rule.findings.place", { line: finding.line, column: finding.column ?? 1 }) : ""} <span className="tp-mono">{finding.code}</span>
                 </Text>

@@ -1,6 +1,7 @@
 /** What the editor knows of a rule's text without the server: places, names, where the cursor is; pure. */
 import type { Diagnostic } from "@codemirror/lint";
 import type { Finding } from "../../api/client";
+import { hinted, said } from "../../i18n/said";
 
 const WORD = /[\p{L}\p{N}_$.]+|"(?:[^"\\\n]|\\.)*"?|\S/uy;
 
@@ -28,7 +29,7 @@ export function diagnosticsOf(source: string, findings: readonly Finding[]): Dia
       to: Math.max(from, to),
       severity: finding.severity === "warning" ? "warning" : "error",
       source: finding.code,
-      message: finding.hint ? `${finding.message}\n${finding.hint}` : finding.message,
+      message: finding.hint ? `${said(finding)}\n${hinted(finding.hint)}` : said(finding),
     };
   });
 }

@@ -1,0 +1,16 @@
+/** What the server says, in the reader's language as far as it goes: a headline for its code, then its own words. */
+import { i18n } from "@lingui/core";
+import { codesZh } from "./codes.zh";
+
+export function said({ code, message }: { code: string; message: string }): string {
+  const headline = i18n.locale === "zh" ? codesZh[code] : undefined;
+  return headline ? `${headline}：${message}` : message;
+}
+
+const MEANT = /^did you mean '(.+)'\?$/;
+
+/** A hint; the commonest one in Chinese too. */
+export function hinted(hint: string): string {
+  const meant = i18n.locale === "zh" ? MEANT.exec(hint)?.[1] : undefined;
+  return meant ? `是不是“${meant}”？` : hint;
+}
