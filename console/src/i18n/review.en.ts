@@ -62,6 +62,7 @@ export const reviewEn = {
   "change.size.added": "{count} added",
   "change.size.changed": "{count} changed",
   "change.size.nothing": "no changes yet",
+  "change.size.unread": "its text does not read yet",
   "change.size.removed": "{count} removed",
   "change.stale": "The plan has moved on: revision {current} is in force, this starts at {base}",
   "change.stale.about": "Merging takes both together where they touch different parts. Move it to the plan in force to see the result before.",

@@ -64,6 +64,7 @@ export const reviewZh: Record<keyof typeof reviewEn, string> = {
   "change.size.added": "新增 {count} 项",
   "change.size.changed": "变更 {count} 项",
   "change.size.nothing": "尚无变更",
+  "change.size.unread": "内容有误，尚无法比较",
   "change.size.removed": "移除 {count} 项",
   "change.stale": "方案已更新：生效版本为 {current}，此变更单基于 {base}",
   "change.stale.about": "若双方改动不同部分，合并时会一并采纳。也可先更新到生效版本，提前查看结果。",

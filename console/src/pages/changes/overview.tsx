@@ -13,7 +13,7 @@ import { day, moment } from "../../format";
 import { useText } from "../../i18n";
 import { ReasonList } from "./actions";
 import { allowedOf, approvalCount, countsOf, nextAction, partsOf, type Thread } from "./model";
-import { Deadline } from "./parts";
+import { Deadline, sizeless } from "./parts";
 
 export function OverviewTab({ change, approvals, threads }: { change: Change; approvals: readonly Approval[]; threads: readonly Thread[] }) {
   const { t, locale } = useText();
@@ -62,7 +62,7 @@ export function OverviewTab({ change, approvals, threads }: { change: Change; ap
         <Panel title={t("change.size")}>
           <Group gap={6}>
             {(["breaking", "narrowing", "additive", "neutral"] as const).map((kind) => counts[kind] > 0 && <Compatibility key={kind} kind={kind} count={counts[kind]} />)}
-            {counts.breaking + counts.narrowing + counts.additive + counts.neutral === 0 && <Text fz="sm" c="dimmed">{t("change.size.nothing")}</Text>}
+            {counts.breaking + counts.narrowing + counts.additive + counts.neutral === 0 && <Text fz="sm" c="dimmed">{t(sizeless(change))}</Text>}
           </Group>
         </Panel>
         {(agreed.length > 0 || (asked.length > 0 && !over)) && (

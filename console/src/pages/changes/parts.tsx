@@ -18,9 +18,13 @@ export function ChangeStateBadge({ state }: { state: ChangeState }) {
 
 const INKS = { teal: "light-dark(#087653, var(--mantine-color-teal-4))", orange: "light-dark(#a33b00, var(--mantine-color-orange-4))", red: "light-dark(#b02525, var(--mantine-color-red-4))" };
 
+/** What is said of a change that differs in nothing: a text that does not read cannot be compared. */
+export const sizeless = (change: Pick<Change, "findings">) => (change.findings ? "change.size.unread" : "change.size.nothing");
+
 /** How many events a change adds, changes, removes, and the worst it does to those there are. */
-export function ChangeSize({ change }: { change: Pick<Change, "counts"> }) {
+export function ChangeSize({ change }: { change: Pick<Change, "counts" | "findings"> }) {
   const { t, locale } = useText();
+  const nothing = t(sizeless(change));
   const counts = countsOf(change);
   const worst = counts.breaking ? "breaking" : counts.narrowing ? "narrowing" : counts.additive ? "additive" : undefined;
   const parts = [
@@ -30,7 +34,7 @@ export function ChangeSize({ change }: { change: Pick<Change, "counts"> }) {
   ].filter((part) => part.number > 0);
   return (
     <Group gap={8} wrap="nowrap">
-      <Tooltip label={parts.map((part) => part.label).join(", ") || t("change.size.nothing")}>
+      <Tooltip label={parts.map((part) => part.label).join(", ") || nothing}>
         <Group gap={6} wrap="nowrap" className="tp-num">
           {parts.map(({ sign, number, tone, label }) => (
             <Text key={sign} span fz="sm" fw={650} aria-label={label} role="img" c={INKS[tone]}>
@@ -40,7 +44,7 @@ export function ChangeSize({ change }: { change: Pick<Change, "counts"> }) {
           ))}
           {!parts.length && (
             <Text span fz="sm" c="dimmed">
-              {t("change.size.nothing")}
+              {nothing}
             </Text>
           )}
         </Group>
