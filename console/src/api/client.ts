@@ -65,4 +65,16 @@ export async function data<T>(answer: Promise<{ data?: T | undefined }>): Promis
   return (await answer).data as T;
 }
 
+/** Read a list to its end, page by page. */
+export async function every<T>(page: (cursor: string) => Promise<{ items: T[]; next: string | null }>): Promise<T[]> {
+  const found: T[] = [];
+  let cursor: string | null = "";
+  while (cursor !== null) {
+    const { items, next }: { items: T[]; next: string | null } = await page(cursor);
+    found.push(...items);
+    cursor = next;
+  }
+  return found;
+}
+
 export { client as api };

@@ -18,6 +18,9 @@ export interface CatalogueFilter {
 
 /** How many hits come at once. */
 const PAGE = 100;
+/** How many pages are read again when somebody comes back; of a longer list what was read stands. */
+const AGAIN = 3;
+const short = (query: { state: { data?: { pages: readonly Found[] } | undefined } }): boolean => (query.state.data?.pages.length ?? 0) <= AGAIN;
 
 export const searchQuery = (q: string, language: string, limit = 12) =>
   queryOptions({
@@ -35,4 +38,7 @@ export const catalogueQuery = ({ q, sort, chosen }: CatalogueFilter, language: s
     getNextPageParam: (last: Found) => last.next ?? undefined,
     placeholderData: keepPreviousData,
     staleTime: 10_000,
+    refetchOnMount: short,
+    refetchOnWindowFocus: short,
+    refetchOnReconnect: short,
   });

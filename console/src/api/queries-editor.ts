@@ -1,6 +1,6 @@
 /** What the editor of a plan's parts reads and saves. */
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { api, data } from "./client";
+import { api, data, every } from "./client";
 import type { PartSection } from "./queries-plans";
 
 export interface PartAddress {
@@ -35,6 +35,7 @@ export const proposalsQuery = (app: string, name: string, text: string) =>
     queryKey: ["plan", app, "proposals", name, text],
     queryFn: ({ signal }) => data(api.POST("/api/v1/apps/{app}/assist", { params: { path: { app } }, body: { name, text }, signal })),
     placeholderData: keepPreviousData,
+    refetchInterval: (query) => (query.state.data?.preparing ? 3_000 : false),
     enabled: app !== "" && name !== "",
     gcTime: 60_000,
     retry: false,
@@ -86,8 +87,11 @@ export const saveFiles = (change: number, etag: string, files: Record<string, st
 export const ownersQuery = queryOptions({
   queryKey: ["owners"],
   queryFn: async ({ signal }) => {
-    const [teams, people] = await Promise.all([data(api.GET("/api/v1/teams", { params: { query: { limit: 500 } }, signal })), data(api.GET("/api/v1/people", { params: { query: { limit: 500 } }, signal }))]);
-    return [...teams.items.map((one) => `team:${one.team}`), ...people.items.map((one) => `person:${one.person}`)];
+    const [teams, people] = await Promise.all([
+      every((cursor) => data(api.GET("/api/v1/teams", { params: { query: { limit: 1000, cursor } }, signal }))),
+      every((cursor) => data(api.GET("/api/v1/people", { params: { query: { limit: 1000, cursor } }, signal }))),
+    ]);
+    return [...teams.map((one) => `team:${one.team}`), ...people.map((one) => `person:${one.person}`)];
   },
   staleTime: 60_000,
   retry: false,

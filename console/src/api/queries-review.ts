@@ -1,6 +1,6 @@
 /** What the pages of design and review read, and what they ask for. */
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
-import { api, ApiError, data, type Schemas } from "./client";
+import { api, ApiError, data, every, type Schemas } from "./client";
 import { sessionQuery } from "./queries";
 import type { Approved, Change, ChangeAction, ChangeState, Comment, Compatibility, Me, PartConflict, Person, Requirement, Resolution, Team } from "./review";
 
@@ -69,16 +69,7 @@ export const partInForceQuery = (app: string, section: Resolution["section"], na
 export const commentsQuery = (id: number) =>
   queryOptions({
     queryKey: [...changeKey(id), "comments"],
-    queryFn: async ({ signal }) => {
-      const items: Comment[] = [];
-      let cursor: string | null = "";
-      while (cursor !== null) {
-        const page: { items: Comment[]; next: string | null } = await data(api.GET("/api/v1/changes/{id}/comments", { params: { path: { id }, query: { cursor, limit: 1_000 } }, signal }));
-        items.push(...page.items);
-        cursor = page.next;
-      }
-      return items;
-    },
+    queryFn: ({ signal }) => every<Comment>((cursor) => data(api.GET("/api/v1/changes/{id}/comments", { params: { path: { id }, query: { cursor, limit: 1_000 } }, signal }))),
     refetchInterval: 15_000,
   });
 

@@ -1,6 +1,6 @@
 /** What pages read, as query options: one place for keys, paths and how often to ask. */
 import { queryOptions } from "@tanstack/react-query";
-import { api, data } from "./client";
+import { api, data, every } from "./client";
 
 export const sessionQuery = queryOptions({
   queryKey: ["session"],
@@ -14,15 +14,16 @@ export const statusQuery = queryOptions({
   refetchInterval: 2_000,
 });
 
+/** Every app that the token reaches, page by page: two thousand are two requests. */
 export const appsQuery = queryOptions({
   queryKey: ["apps"],
-  queryFn: async ({ signal }) => (await data(api.GET("/api/v1/apps", { params: { query: { limit: 1000 } }, signal }))).items,
+  queryFn: ({ signal }) => every((cursor) => data(api.GET("/api/v1/apps", { params: { query: { limit: 1000, cursor } }, signal }))),
   staleTime: 30_000,
 });
 
 export const datasetsQuery = queryOptions({
   queryKey: ["datasets"],
-  queryFn: async ({ signal }) => (await data(api.GET("/api/v1/datasets", { params: { query: { limit: 1000 } }, signal }))).items,
+  queryFn: ({ signal }) => every((cursor) => data(api.GET("/api/v1/datasets", { params: { query: { limit: 1000, cursor } }, signal }))),
   staleTime: 30_000,
 });
 

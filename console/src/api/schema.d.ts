@@ -4200,6 +4200,8 @@ export interface components {
             completeness: components["schemas"]["CompletenessScore"];
             duplicates: components["schemas"]["DuplicateEvent"][];
             groups: components["schemas"]["ReusableGroup"][];
+            /** @default false */
+            preparing?: boolean;
             properties: components["schemas"]["ProposedProperty"][];
             readable: boolean;
             same_properties: components["schemas"]["SameProperty"][];

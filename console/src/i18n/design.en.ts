@@ -405,6 +405,7 @@ export const designEn = {
   "preview.not_readable": "The text cannot be read yet.",
   "proposals.title": "Proposals",
   "proposals.name_first": "Name it first.",
+  "proposals.preparing": "The catalogue is being read after a start; proposals come by themselves.",
   "proposals.none": "Nothing to propose.",
   "proposals.duplicates": "Perhaps it is there already",
   "proposals.duplicates.about": "Look before you plan it twice.",

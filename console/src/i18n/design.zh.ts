@@ -407,6 +407,7 @@ export const designZh: Record<keyof typeof designEn, string> = {
   "preview.not_readable": "文本暂时无法解析。",
   "proposals.title": "建议",
   "proposals.name_first": "请先命名。",
+  "proposals.preparing": "启动后正在读取目录，建议会自动出现。",
   "proposals.none": "暂无建议。",
   "proposals.duplicates": "可能已经存在",
   "proposals.duplicates.about": "规划前先看看是否重复。",

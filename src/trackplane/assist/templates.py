@@ -6,7 +6,7 @@ names carry a prefix; types and groups that are in the plan already and written 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files as resources
 from typing import Any, Final
@@ -86,14 +86,22 @@ def templates() -> dict[str, Template]:
 
 
 def apply(
-    template: Template, app: str, prefix: str, files: Mapping[str, str], *, owner: str = ""
+    template: Template,
+    app: str,
+    prefix: str,
+    files: Mapping[str, str],
+    *,
+    owner: str = "",
+    taken: Mapping[str, Collection[str]] | None = None,
 ) -> Applied:
     """Return a template as a file for the plan of ``app``, whose files are ``files``.
 
     Events and metrics get ``prefix`` and ``_``; so do types and groups that the plan has otherwise.
-    ``owner`` (``team:shop``) answers for all of it in place of the template's.
+    ``owner`` (``team:shop``) answers for all of it in place of the template's. ``taken`` are the names
+    in ``files`` by section, where they are known.
     """
-    taken = {section: _taken(files, section) for section in _SECTIONS}
+    if taken is None:
+        taken = {section: _taken(files, section) for section in _SECTIONS}
     names: dict[str, dict[str, str]] = {}
     reused: list[str] = []
     for section in _SECTIONS:

@@ -165,7 +165,7 @@ class ControlPlane:
             for every_s, tenders in _TENDERS
         ]
         await asyncio.to_thread(replay.resume, self.platform)
-        self._later(lambda: self.platform.search.warm(self._database))
+        self._later(self._warm)
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         closing.set()
@@ -195,6 +195,11 @@ class ControlPlane:
                     _log.error("tending_failed", what=look.__module__, reason=str(error))
                 except Exception:  # noqa: BLE001 - else the others would be tended no more
                     _log.exception("tending_failed", what=look.__module__)
+
+    def _warm(self) -> None:
+        """Read what the first who asks would wait for: a huge installation takes half a minute."""
+        self.platform.search.warm(self._database)
+        self.platform.catalogue.warm(self.platform.stopping)
 
     async def _raise_number(self, number: int) -> None:
         await asyncio.to_thread(self.publisher.raise_number, number)

@@ -77,6 +77,7 @@ events: Final = sa.Table(
     sa.Column("properties", sa.Integer, nullable=False),
     sa.Column("deprecated", sa.Boolean, nullable=False),
     sa.Column("object", sa.String(64), nullable=False),
+    sa.Index("ix_events_owner", "owner", "app", "event"),
 )
 
 datasets: Final = sa.Table(

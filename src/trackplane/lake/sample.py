@@ -176,7 +176,12 @@ def _paths(manifest: ManifestReader, files: Iterable[DataFile]) -> list[str]:
 
 
 def _names(events: Iterable[str]) -> str:
-    return ", ".join(views.literal(name) for name in sorted(events)) or "NULL"
+    """Return a selection of the names: one literal, which is read far faster than thousands."""
+    return f"SELECT unnest(from_json({_json(sorted(events))}, '[\"VARCHAR\"]'))"
+
+
+def _json(value: object) -> str:
+    return views.literal(msgspec.json.encode(value).decode())
 
 
 def _before(committed: Mapping[tuple[str, int], int]) -> str:
@@ -210,14 +215,12 @@ def _stored(
     places = shares(counts, most)
     if not places:
         return [], counts
-    values = ", ".join(
-        f"({views.literal(s.event)}, {views.literal(s.platform)}, {views.literal(s.version)}, {n})"
-        for s, n in places.items()
-    )
+    given = _json([[*stratum[1:], str(count)] for stratum, count in places.items()])
     workspace.rows(
         "CREATE TEMP TABLE chosen AS SELECT file, number FROM (SELECT file, number, event, platform,"  # noqa: S608
         " version, row_number() OVER (PARTITION BY event, platform, version ORDER BY choice, file,"
-        f" number) AS place FROM light) JOIN (VALUES {values}) AS q(event, platform, version, places)"
+        f" number) AS place FROM light) JOIN (SELECT q[1] AS event, q[2] AS platform, q[3] AS version,"
+        f" q[4]::BIGINT AS places FROM (SELECT unnest(from_json({given}, '[[\"VARCHAR\"]]')) AS q))"
         " USING (event, platform, version) WHERE place <= places"
     )
     built_in = ", ".join(views.quoted(column) for column in BUILT_IN_COLUMNS.values())

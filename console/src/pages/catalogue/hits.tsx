@@ -17,6 +17,10 @@ const ROW = 54;
 /** How many rows before the end more is asked for. */
 const AHEAD = 60;
 
+/** How far down each entry of the history was, in this tab. */
+const places = new Map<unknown, number>();
+const entryKey = (): unknown => (window.history.state as { __TSR_key?: string } | null)?.__TSR_key;
+
 interface HitTableProps {
   hits: readonly Hit[];
   total: number;
@@ -35,10 +39,16 @@ export function HitTable({ hits, total, stale, more, loading, load, open, may }:
   useEffect(() => {
     if (more && !loading && end > hits.length - AHEAD) load();
   }, [more, loading, end, hits.length, load]);
-  // Another search begins at its top.
+  // Another search begins at its top; who comes back is where they were.
   const head = hits[0];
   useEffect(() => {
-    if (box.current) box.current.scrollTop = 0;
+    const element = box.current;
+    if (!element) return undefined;
+    const entry = entryKey();
+    element.scrollTop = places.get(entry) ?? 0;
+    const keep = () => places.set(entry, element.scrollTop);
+    element.addEventListener("scroll", keep, { passive: true });
+    return () => element.removeEventListener("scroll", keep);
   }, [head]);
   return (
     <div ref={box} className="tp-scroll tp-hits" role="region" aria-label={t("catalogue.title")} tabIndex={0} style={{ opacity: stale ? 0.6 : 1 }}>

@@ -4,9 +4,9 @@ import { useDebouncedValue, useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import { appsQuery } from "../../api/queries";
 import { changesQuery, useMay, type ChangeFilter } from "../../api/queries-review";
 import type { Change, ChangeState } from "../../api/review";
+import { AppSelect } from "../../components/app-select";
 import { Icon } from "../../components/icons";
 import { PersonMark } from "../../components/person";
 import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/states";
@@ -24,7 +24,6 @@ export function ChangesPage() {
   const { t } = useText();
   const search = useSearch({ from: "/changes" });
   const navigate = useNavigate({ from: "/changes" });
-  const apps = useQuery(appsQuery).data ?? [];
   const [text, setText] = useState(search.query ?? "");
   const [wanted] = useDebouncedValue(text.trim(), 250);
   const view = search.view ?? "all";
@@ -65,7 +64,7 @@ export function ChangesPage() {
           <SegmentedControl size="sm" aria-label={t("changes.view")} value={view} onChange={(next) => void navigate({ search: { ...search, view: next, state: undefined } })} data={VIEWS.map((value) => ({ value, label: t(`changes.view.${value}`) }))} />
           <TextInput data-search aria-label={t("changes.search")} placeholder={t("changes.search")} leftSection={<Icon name="search" size={16} />} value={text} onChange={(change) => setText(change.currentTarget.value)} w={240} />
           <Select aria-label={t("changes.state")} w={150} value={state || "any"} allowDeselect={false} onChange={(next) => void navigate({ search: { ...search, state: next as ChangeState | "open" | "any" } })} data={[{ value: "open", label: t("changes.state.open") }, ...STATES.map((value) => ({ value, label: t(`change.state.${value}`) })), { value: "any", label: t("changes.state.any") }]} />
-          <Select aria-label={t("live.app")} w={150} searchable value={filter.app} allowDeselect={false} onChange={(next) => void navigate({ search: { ...search, app: next || undefined } })} data={[{ value: "", label: t("live.all_apps") }, ...apps.map((app) => ({ value: app.app, label: app.app }))]} />
+          <AppSelect w={150} all value={filter.app} change={(next) => void navigate({ search: { ...search, app: next || undefined } })} />
         </Group>
         {chosen.size > 0 && (
           <Group px={16} py={8} gap="sm" role="region" aria-label={t("changes.chosen", { count: chosen.size })} style={{ background: "var(--tp-hover)", borderBottom: "1px solid var(--tp-border)" }}>

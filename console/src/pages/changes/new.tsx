@@ -5,6 +5,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState, type SyntheticEvent } from "react";
 import { appsQuery } from "../../api/queries";
 import { makeChange, requirementsQuery } from "../../api/queries-review";
+import { AppSelect } from "../../components/app-select";
 import { ErrorState } from "../../components/states";
 import { useText } from "../../i18n";
 
@@ -38,7 +39,7 @@ export function NewChange({ app: first, requirement: need, close }: { app: strin
           <Text fz="sm" c="dimmed">
             {t("changes.new.about")}
           </Text>
-          <Select label={t("live.app")} data={apps.map((one) => one.app)} value={chosen} onChange={(value) => setApp(value ?? "")} allowDeselect={false} searchable />
+          <AppSelect label={t("live.app")} value={chosen} change={setApp} />
           <TextInput label={t("change.title")} placeholder={t("change.title.hint")} value={title} onChange={(event) => setTitle(event.currentTarget.value)} required maxLength={200} data-autofocus />
           <Textarea label={t("change.description")} description={t("change.description.about")} autosize minRows={3} maxRows={10} value={description} onChange={(event) => setDescription(event.currentTarget.value)} />
           <Group grow align="flex-start">

@@ -1,11 +1,12 @@
 /** Dirty: what failed and why, mended on the stored bytes, tried, and sent again. */
-import { Badge, Chip, Group, SegmentedControl, Select, Stack, Text } from "@mantine/core";
+import { Badge, Chip, Group, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import type { Schemas } from "../../api/client";
-import { appsQuery, sessionQuery } from "../../api/queries";
+import { sessionQuery } from "../../api/queries";
 import { dirtyGroupsQuery, type DirtyFilter } from "../../api/queries-live";
+import { AppSelect } from "../../components/app-select";
 import { DataTable, type Column } from "../../components/data-table";
 import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/states";
 import { count, moment } from "../../format";
@@ -30,7 +31,6 @@ export function DirtyPage() {
   const [by, setBy] = useState<readonly Field[]>(["app", "stage", "reason", "rule", "event"]);
   const [resolved, setResolved] = useState(false);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const apps = useQuery(appsQuery).data ?? [];
   const session = useQuery(sessionQuery).data;
   const may = session?.may.includes("dirty.replay") ?? false;
   const groups = useQuery(dirtyGroupsQuery(filter.app, by));
@@ -56,16 +56,14 @@ export function DirtyPage() {
         title={t("dirty.title")}
         about={t("dirty.about")}
         actions={
-          <Select
-            aria-label={t("live.app")}
+          <AppSelect
             w={170}
+            all
             value={filter.app}
-            onChange={(value) => {
-              setFilter({ ...NOTHING, app: value ?? "" });
+            change={(app) => {
+              setFilter({ ...NOTHING, app });
               setChosen(new Set());
             }}
-            allowDeselect={false}
-            data={[{ value: "", label: t("live.all_apps") }, ...apps.map((one) => ({ value: one.app, label: one.app }))]}
           />
         }
       />

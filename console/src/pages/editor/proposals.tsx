@@ -1,5 +1,5 @@
 /** What the platform proposes for an event under design, and why; one click takes it. */
-import { Badge, Button, Group, RingProgress, Stack, Text } from "@mantine/core";
+import { Badge, Button, Group, Loader, RingProgress, Stack, Text } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -37,9 +37,12 @@ export function ProposalsPanel({ app, name, text, goTo }: { app: string; name: s
     <Stack gap={0}>
       <Completeness found={completeness} goTo={goTo} />
       {nothing && (
-        <Text fz="sm" c="dimmed" p={14}>
-          {t("proposals.none")}
-        </Text>
+        <Group gap={8} p={14} wrap="nowrap" role="status">
+          {found.data.preparing && <Loader size={14} />}
+          <Text fz="sm" c="dimmed">
+            {found.data.preparing ? t("proposals.preparing") : t("proposals.none")}
+          </Text>
+        </Group>
       )}
       <Kind title={t("proposals.duplicates")} about={t("proposals.duplicates.about")}>
         {duplicates.map((one) => (

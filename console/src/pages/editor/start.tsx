@@ -1,5 +1,5 @@
 /** Where a new part starts: empty, from a template, from what arrives unplanned, from one that is there. */
-import { Alert, Badge, Button, Group, Loader, Modal, Select, SimpleGrid, Stack, Text, TextInput, UnstyledButton } from "@mantine/core";
+import { Alert, Badge, Button, Group, Loader, Modal, SimpleGrid, Stack, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
@@ -7,6 +7,7 @@ import { appsQuery } from "../../api/queries";
 import { draftOfUnplanned, saveFiles, startChange, templateQuery, templatesQuery, unplannedQuery } from "../../api/queries-editor";
 import { searchQuery } from "../../api/queries-design";
 import { readPlanPart } from "../../api/queries-plans";
+import { AppSelect } from "../../components/app-select";
 import { Icon, type IconName } from "../../components/icons";
 import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/states";
 import { ago, count } from "../../format";
@@ -48,7 +49,7 @@ export function Start({ search, begin }: { search: EditSearch; begin: (begun: Be
             }}
           >
             <Group align="flex-end" gap="sm">
-              <Select label={t("live.app")} w={200} searchable allowDeselect={false} data={(apps.data ?? []).map((one) => one.app)} value={chosen || null} onChange={(value) => value && setApp(value)} />
+              <AppSelect label={t("live.app")} w={200} value={chosen} change={setApp} />
               <TextInput
                 label={t("editor.name")}
                 data-autofocus

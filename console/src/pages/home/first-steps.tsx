@@ -1,9 +1,10 @@
 /** Nothing has arrived yet: from nothing to the first event, by one copied line. */
-import { Button, Group, Select, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Button, Group, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type SyntheticEvent } from "react";
 import { api, data } from "../../api/client";
 import { appsQuery, eventsQuery, sessionQuery } from "../../api/queries";
+import { AppSelect } from "../../components/app-select";
 import { CopyCode } from "../../components/copy-code";
 import { ErrorState, Loading } from "../../components/states";
 import { useText } from "../../i18n";
@@ -69,7 +70,7 @@ export function FirstSteps() {
           )
         ) : (
           <Group align="flex-end" gap="sm">
-            <Select label={t("first.app")} data={apps.data.map((one) => one.app)} value={app} onChange={(value) => setChosen(value ?? undefined)} allowDeselect={false} w={240} />
+            <AppSelect label={t("first.app")} value={app} change={setChosen} w={240} />
             {session?.role !== "viewer" && (
               <Button onClick={() => makeKey.mutate()} loading={makeKey.isPending}>
                 {t("first.make_key", { env })}

@@ -1,9 +1,10 @@
 /** Live: what is arriving now, with what is wrong with it. */
-import { Autocomplete, Badge, Button, Group, Kbd, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
+import { Autocomplete, Badge, Button, Group, Kbd, Stack, Switch, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue, useHotkeys } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { memo, useCallback, useMemo, useState } from "react";
 import { appsQuery, eventsQuery } from "../../api/queries";
+import { AppSelect } from "../../components/app-select";
 import { Icon } from "../../components/icons";
 import { Empty, ErrorState, Loading, PageHead } from "../../components/states";
 import { count, rate, timeOfDay } from "../../format";
@@ -60,14 +61,7 @@ export function LivePage() {
       />
       <Stack gap="md">
         <Group gap="sm" align="flex-end">
-          <Select
-            label={t("live.app")}
-            w={170}
-            value={app}
-            onChange={(value) => setApp(value ?? "")}
-            allowDeselect={false}
-            data={[{ value: "", label: t("live.all_apps") }, ...apps.map((one) => ({ value: one.app, label: one.app }))]}
-          />
+          <AppSelect label={t("live.app")} w={170} all value={app} change={setApp} />
           <Autocomplete label={t("live.event")} placeholder={t("live.event.hint")} w={220} value={event} onChange={setEvent} data={suggested.map((one) => one.event)} />
           <TextInput label={t("live.text")} placeholder={t("live.text.hint")} w={260} value={query} onChange={(change) => setQuery(change.currentTarget.value)} leftSection={<Icon name="search" size={16} />} />
           <Switch label={t("live.flawed")} checked={flawed} onChange={(change) => setFlawed(change.currentTarget.checked)} mb={8} />

@@ -1,11 +1,12 @@
 /** Metrics: what is measured, from which events, and how it stands today. */
-import { Button, Group, Select, TextInput } from "@mantine/core";
+import { Button, Group, TextInput } from "@mantine/core";
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import type { MetricSummary } from "../../api/design";
 import { appsQuery, sessionQuery } from "../../api/queries";
 import { metricsQuery } from "../../api/queries-event";
+import { AppSelect } from "../../components/app-select";
 import { DataTable, type Column } from "../../components/data-table";
 import { Icon } from "../../components/icons";
 import { Person } from "../../components/person";
@@ -89,16 +90,7 @@ export function MetricsPage() {
             value={search.q ?? ""}
             onChange={(change) => void navigate({ search: { ...search, q: change.currentTarget.value }, replace: true })}
           />
-          <Select
-            w={180}
-            clearable
-            searchable
-            aria-label={t("live.app")}
-            placeholder={t("live.all_apps")}
-            value={search.app ?? null}
-            onChange={(value) => void navigate({ search: { ...(search.q && { q: search.q }), ...(value && { app: value }) }, replace: true })}
-            data={(apps.data ?? []).map((one) => one.app)}
-          />
+          <AppSelect w={180} all value={search.app ?? ""} change={(app) => void navigate({ search: { ...(search.q && { q: search.q }), ...(app && { app }) }, replace: true })} />
         </Group>
         {pending ? (
           <div style={{ padding: 18 }}>

@@ -3,9 +3,9 @@ import { Button, Group, Modal, Select, SimpleGrid, Stack, Text, TextInput } from
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState, type ReactNode } from "react";
-import { appsQuery } from "../../api/queries";
 import { myEventsQuery, renewEvent, teamsQuery, useMay } from "../../api/queries-review";
 import type { MyEvents } from "../../api/review";
+import { AppSelect } from "../../components/app-select";
 import { Grade } from "../../components/badges";
 import { ButtonLink } from "../../components/links";
 import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/states";
@@ -18,7 +18,6 @@ type Expiring = MyEvents["expires"][number];
 export function MyEventsPage() {
   const { t, locale } = useText();
   const [filter, setFilter] = useState({ app: "", team: "" });
-  const apps = useQuery(appsQuery).data ?? [];
   const teams = useQuery(teamsQuery()).data?.items ?? [];
   const mine = useQuery(myEventsQuery(filter));
   const [renewing, setRenewing] = useState<Expiring>();
@@ -46,7 +45,7 @@ export function MyEventsPage() {
         actions={
           <>
             <Select aria-label={t("people.team")} w={210} value={filter.team} allowDeselect={false} onChange={(team) => setFilter({ ...filter, team: team ?? "" })} data={[{ value: "", label: t("mine.whose") }, ...teams.map((team) => ({ value: team.team, label: team.team }))]} />
-            <Select aria-label={t("live.app")} w={150} value={filter.app} allowDeselect={false} onChange={(app) => setFilter({ ...filter, app: app ?? "" })} data={[{ value: "", label: t("live.all_apps") }, ...apps.map((app) => ({ value: app.app, label: app.app }))]} />
+            <AppSelect w={150} all value={filter.app} change={(app) => setFilter({ ...filter, app })} />
           </>
         }
       />

@@ -1,12 +1,12 @@
 /** What the business needs, and how far each need is: columns that follow from plan, code, tests and traffic. */
-import { Badge, Button, Group, Modal, MultiSelect, SegmentedControl, Select, Stack, Switch, Text, Textarea, TextInput, Tooltip } from "@mantine/core";
+import { Badge, Button, Group, Modal, MultiSelect, SegmentedControl, Stack, Switch, Text, Textarea, TextInput, Tooltip } from "@mantine/core";
 import { useDebouncedValue, useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useMemo, useState, type SyntheticEvent } from "react";
-import { appsQuery } from "../../api/queries";
 import { makeRequirement, patchRequirement, peopleQuery, requirementsQuery, useMay } from "../../api/queries-review";
 import type { Requirement } from "../../api/review";
+import { AppSelect } from "../../components/app-select";
 import { Icon } from "../../components/icons";
 import { People } from "../../components/person";
 import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/states";
@@ -17,7 +17,6 @@ import { COLUMNS, columnsOf } from "./model";
 export function RequirementsPage() {
   const { t } = useText();
   const may = useMay("requirement.edit");
-  const apps = useQuery(appsQuery).data ?? [];
   const [text, setText] = useState("");
   const [wanted] = useDebouncedValue(text.trim(), 250);
   const [app, setApp] = useState("");
@@ -39,7 +38,7 @@ export function RequirementsPage() {
         <Group gap="sm">
           <SegmentedControl aria-label={t("changes.view")} value={whose} onChange={setWhose} data={[{ value: "all", label: t("changes.view.all") }, { value: "mine", label: t("changes.view.mine") }]} />
           <TextInput data-search aria-label={t("requirements.search")} placeholder={t("requirements.search")} leftSection={<Icon name="search" size={16} />} value={text} onChange={(event) => setText(event.currentTarget.value)} w={240} />
-          <Select aria-label={t("live.app")} w={150} searchable value={app} allowDeselect={false} onChange={(next) => setApp(next ?? "")} data={[{ value: "", label: t("live.all_apps") }, ...apps.map((one) => ({ value: one.app, label: one.app }))]} />
+          <AppSelect w={150} all value={app} change={setApp} />
           <Switch label={t("requirements.overdue")} checked={overdue} onChange={(event) => setOverdue(event.currentTarget.checked)} />
           <Text fz="sm" c="dimmed" w="100%">
             {t("requirements.derived")}

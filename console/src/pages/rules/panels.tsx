@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import type { Finding, Schemas } from "../../api/client";
 import { explainQuery, previewQuery } from "../../api/queries-rules";
+import { AppSelect } from "../../components/app-select";
 import { FindingText } from "../../components/finding";
 import { Json } from "../../components/json";
 import { Empty, ErrorState, Loading } from "../../components/states";
@@ -96,7 +97,7 @@ export function PreviewPanel({ source, apps }: { source: string; apps: readonly 
   return (
     <Stack gap="sm" p={14}>
       <Group gap="sm">
-        {apps.length > 1 && <Select size="xs" w={130} aria-label={t("live.app")} data={[...apps]} value={chosen} onChange={(value) => setApp(value ?? "")} />}
+        {apps.length > 1 && <AppSelect size="xs" w={130} apps={apps} value={chosen} change={setApp} />}
         {names.length > 1 && <Select size="xs" w={170} aria-label={t("rule.preview.event")} placeholder={t("rule.preview.event")} clearable data={names} value={event || null} onChange={(value) => setEvent(value ?? "")} />}
         {found.data?.ok && (
           <Text fz="xs" c="dimmed" className="tp-num">

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from trackplane.assist import (
     Completeness,
     Inferred,
+    Proposals,
     completeness,
     draft,
     read_design,
@@ -37,12 +38,13 @@ from trackplane.control.design.assist_wire import (
     TemplateQuery,
     TemplateSummary,
 )
-from trackplane.control.design.plan_publishing import files_of
+from trackplane.control.design.libraries import libraries_of
 from trackplane.control.insight import observations
 from trackplane.control.operations import Call, Operations
 from trackplane.control.problems import NotFoundError
 from trackplane.errors import did_you_mean
 from trackplane.event import JsonObject
+from trackplane.plan import Workspace
 
 operations = Operations("Assistance")
 _DAY_MS: Final = 86_400_000
@@ -78,12 +80,13 @@ def assist_event(call: Call, app: wire.Word, body: DesignSource) -> EventProposa
     design = read_design(body.name, body.text)
     with call.platform.database.read() as connection:
         find_app(connection, call, app)
-    found = call.platform.catalogue.propose(
+    proposed = call.platform.catalogue.propose(
         app,
         design,
         apps=None if call.actor.everywhere else call.actor.apps,
         seen=_Seen(call),
     )
+    found = proposed or Proposals()
     return EventProposals(
         duplicates=[
             DuplicateEvent(
@@ -134,6 +137,7 @@ def assist_event(call: Call, app: wire.Word, body: DesignSource) -> EventProposa
         ],
         completeness=_completeness(completeness(design)),
         readable=design.readable,
+        preparing=proposed is None,
     )
 
 
@@ -251,12 +255,17 @@ def get_template(call: Call, template: wire.Word, query: TemplateQuery) -> Templ
             hint=did_you_mean(template, templates.templates()),
         )
     files: Mapping[str, str] = {}
+    taken: Mapping[str, Collection[str]] | None = None
     if query.app:
         with call.platform.database.read() as connection:
-            row = find_app(connection, call, query.app)
-            if row.revision:
-                files = files_of(connection, query.app, row.revision)
-    made = templates.apply(found, query.app or found.name, query.prefix, files, owner=query.owner)
+            revision = find_app(connection, call, query.app).revision
+            libraries = libraries_of(connection)
+            base = call.platform.workspaces.base(connection, query.app, revision, libraries)
+        files = base.files
+        taken = _names(base.workspace) if base.workspace is not None else None
+    made = templates.apply(
+        found, query.app or found.name, query.prefix, files, owner=query.owner, taken=taken
+    )
     return Template(
         name=found.name,
         title=found.title,
@@ -269,3 +278,14 @@ def get_template(call: Call, template: wire.Word, query: TemplateQuery) -> Templ
         text=made.text,
         collisions=list(made.collisions),
     )
+
+
+def _names(workspace: Workspace) -> dict[str, Collection[str]]:
+    """Return the names of a plan's own parts by section, without reading its files again."""
+    plan = workspace.plan
+    return {
+        "events": plan.events.keys(),
+        "metrics": plan.metrics.keys(),
+        "groups": {name for name in plan.groups if workspace.place("groups", name) is not None},
+        "types": {name for name in plan.types if workspace.place("types", name) is not None},
+    }

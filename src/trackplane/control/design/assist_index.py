@@ -1,8 +1,8 @@
 """The catalogue of what is in force, kept up with publications.
 
-Built from the configuration when first asked, then changed by what differs: an event that was
+Built from the configuration after a start, then changed by what differs: an event that was
 published costs one event. Groups and types are read from an app's files when its plan has another
-revision. Asking and changing exclude each other.
+revision. Asking and changing exclude each other; who asks while all of it is read is told so.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _SHARED: Final = re.compile(r"^(?:types|groups|use)\b.*\n(?:(?:[ \t#-].*)?\n)*",
 _NEWEST: Final = sa.select(libraries.c.name, sa.func.max(libraries.c.version)).group_by(
     libraries.c.name
 )
+_PATIENCE_S: Final = 2.0  # that somebody who asks waits for what others do
 _SPEC: Final = msgspec.json.Decoder(EventSpec)
 
 
@@ -49,6 +50,11 @@ class CatalogueIndex:
         self._libraries: dict[str, Library] = {}
         self._state: tuple[object, ...] = ()  # of what the catalogue was made
 
+    def warm(self, stopping: threading.Event) -> None:
+        """Read what is in force, so that the first question does not wait for it."""
+        with self._lock:
+            self._keep_up(stopping)
+
     def propose(
         self,
         app: str,
@@ -57,14 +63,21 @@ class CatalogueIndex:
         apps: Collection[str] | None,
         seen: Mapping[tuple[str, str], int],
         limit: int = 5,
-    ) -> Proposals:
-        """Return what to reuse and what is repeated; ``apps`` are those the asker sees."""
-        with self._lock:
+    ) -> Proposals | None:
+        """Return what to reuse and what is repeated; ``apps`` are those the asker sees.
+
+        None while the catalogue is still being read.
+        """
+        if not self._lock.acquire(timeout=_PATIENCE_S):
+            return None
+        try:
             self._keep_up()
             self._catalogue.observations = seen
             return propose(self._catalogue, design, app=app, apps=apps, limit=limit)
+        finally:
+            self._lock.release()
 
-    def _keep_up(self) -> None:
+    def _keep_up(self, stopping: threading.Event | None = None) -> None:
         snapshot = self._publisher.snapshot
         with self._database.read() as connection:
             versions = connection.execute(_NEWEST).all()
@@ -73,14 +86,13 @@ class CatalogueIndex:
             return
         events = snapshot.packed("event")
         changed, gone = events.differences(self._events)
-        by_app: dict[str, dict[str, EventSpec | None]] = {}
-        for name in gone:
-            app, _, event = name.partition("/")
-            by_app.setdefault(app, {})[event] = None
-        for name in changed:
-            app, _, event = name.partition("/")
-            by_app.setdefault(app, {})[event] = _SPEC.decode(unpack(events[name]))
-        for app, specs in by_app.items():
+        by_app: dict[str, list[str]] = {}
+        for name in (*gone, *changed):
+            by_app.setdefault(name.partition("/")[0], []).append(name)
+        for app, names in by_app.items():  # the events of one app at a time: all are gigabytes
+            if stopping is not None and stopping.is_set():
+                return
+            specs = {name.partition("/")[2]: _spec(events.get(name)) for name in names}
             self._catalogue.change(app, specs)
         self._events = events
         with self._database.read() as connection:
@@ -123,6 +135,10 @@ class CatalogueIndex:
         except TrackplaneError:
             return  # a plan that no longer reads: its events are proposed, its groups are not
         self._catalogue.share(home, plan.groups, plan.types, library=library)
+
+
+def _spec(body: bytes | None) -> EventSpec | None:
+    return _SPEC.decode(unpack(body)) if body is not None else None
 
 
 def _shared_parts(app: str, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:

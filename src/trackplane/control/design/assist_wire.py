@@ -98,7 +98,10 @@ class CompletenessScore(Wire):
 
 
 class EventProposals(Wire):
-    """What the catalogue proposes for an event under design; ``readable``: all of it was YAML."""
+    """What the catalogue proposes for an event under design; ``readable``: all of it was YAML.
+
+    ``preparing``: the catalogue is still being read after a start, so nothing is proposed yet.
+    """
 
     duplicates: list[DuplicateEvent]
     groups: list[ReusableGroup]
@@ -107,6 +110,7 @@ class EventProposals(Wire):
     same_properties: list[SameProperty]
     completeness: CompletenessScore
     readable: bool
+    preparing: bool = False
 
 
 class DraftQuery(Wire):

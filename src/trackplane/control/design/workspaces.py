@@ -2,6 +2,7 @@
 
 A workspace costs as much as its plan; one made from another by ``change`` costs what changed. So a
 branch is made from its base, and a revision in force from the one before, as long as that is held.
+As many are kept as have ``_EVENTS`` events together: hundreds of small plans beside a huge one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from trackplane.plan.workspace import Workspace
 if TYPE_CHECKING:
     from trackplane.control.review.change_branch import Branch
 
-_KEPT: Final = 6
+_EVENTS: Final = 60_000  # of the workspaces kept; about 5 KB each where nothing is shared
+_LEAST: Final = 6  # that are kept whatever they hold: revisions of one plan share most of it
+_BRANCHES: Final = 6
 _Key = tuple[str, str]  # app, hash of the source
 
 
@@ -63,8 +66,9 @@ class GoneError(NotFoundError):
 class Workspaces:
     """Workspaces by app and source. Safe to use from several threads."""
 
-    def __init__(self, *, kept: int = _KEPT) -> None:
-        self._kept = kept
+    def __init__(self, *, events: int = _EVENTS) -> None:
+        self._most = events
+        self._events = 0  # of those held
         self._held: OrderedDict[_Key, Workspace] = OrderedDict()
         self._branches: OrderedDict[Hashable, Branch] = OrderedDict()
         self._lock = threading.Lock()
@@ -118,10 +122,12 @@ class Workspaces:
     def keep(self, app: str, source: str, workspace: Workspace) -> Workspace:
         """Keep a workspace under the hash of its files."""
         with self._lock:
+            before = self._held.pop((app, source), None)
             self._held[app, source] = workspace
-            self._held.move_to_end((app, source))
-            while len(self._held) > self._kept:
-                self._held.popitem(last=False)
+            self._events += _size(workspace) - (_size(before) if before is not None else 0)
+            while self._events > self._most and len(self._held) > _LEAST:
+                _, oldest = self._held.popitem(last=False)
+                self._events -= _size(oldest)
         return workspace
 
     def branch(self, key: Hashable, make: Callable[[], Branch]) -> Branch:
@@ -133,7 +139,7 @@ class Workspaces:
         with self._lock:
             self._branches[key] = found
             self._branches.move_to_end(key)
-            while len(self._branches) > self._kept:
+            while len(self._branches) > _BRANCHES:
                 self._branches.popitem(last=False)
         return found
 
@@ -143,6 +149,10 @@ class Workspaces:
             if found is not None:
                 self._held.move_to_end(key)
             return found
+
+
+def _size(workspace: Workspace) -> int:
+    return len(workspace.plan.events) + 1
 
 
 def applied(files: Mapping[str, str], overlay: Mapping[str, str | None]) -> dict[str, str]:

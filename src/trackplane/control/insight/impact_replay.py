@@ -60,21 +60,43 @@ class _Planned(msgspec.Struct, frozen=True):
     find: PlanValidator  # the same, as the plan gives it
 
 
+class _Events(Mapping[str, _Planned]):
+    """The planned events of some names, each compiled when one of it comes: most never do.
+
+    Raises:
+        RuleError: on reading an event whose check is wrong.
+    """
+
+    def __init__(self, specs: Mapping[str, EventSpec], names: Iterable[str]) -> None:
+        self._specs = {
+            name: spec
+            for name in names
+            if (spec := specs.get(name)) is not None and not spec.removed
+        }
+        self._compiled: dict[str, _Planned] = {}
+
+    def __getitem__(self, name: str) -> _Planned:
+        found = self._compiled.get(name)
+        if found is None:
+            spec = self._specs[name]
+            find = compile_validation(spec)
+            found = _Planned(spec.grade, end_of(spec.expires), find, find)
+            self._compiled[name] = found
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._specs)
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+
 class Judge:
     """Says what becomes of events under a plan, by admission's own code."""
 
     def __init__(self, app: str, side: PlanSide, names: Iterable[str], now: int) -> None:
-        """Compile the validators of these events.
-
-        Raises:
-            RuleError: a check of the plan is wrong.
-        """
-        planned = {
-            name: _Planned(spec.grade, end_of(spec.expires), find, find)
-            for name in names
-            if (spec := side.specs.get(name)) is not None and not spec.removed
-            for find in (compile_validation(spec),)
-        }
+        """Judge events of these names; others are not planned."""
+        planned = _Events(side.specs, names)
         policy = Policy(
             app=app,
             env="",
@@ -402,7 +424,7 @@ class _Tally:
             until=until,
             population=population,
             sampled=sampled,
-            share=sampled / population if population else 1.0,
+            share=sampled / population if population else float(not (cut or self._cut)),
             live=self._live,
             dirty=self._dirty,
             took_ms=took_ms,

@@ -178,14 +178,17 @@ def sums(
     events: Collection[str] | None = None,
     env: str = "",
     since_day: int = 0,
+    where: sa.ColumnElement[bool] | None = None,
 ) -> dict[tuple[Any, ...], Usage]:
-    """Return sums by columns of ``observations``; of one app, some events, an environment."""
+    """Return sums by columns of ``observations``; of one app, some events, an environment, ``where``."""
     columns = [observations.c[name] for name in by]
     select = sa.select(*columns, *_SUMS).where(observations.c.day >= since_day)
     if app is not None:
         select = select.where(observations.c.app == app)
     if env:
         select = select.where(observations.c.env == env)
+    if where is not None:
+        select = select.where(where)
     found: dict[tuple[Any, ...], Usage] = {}
     names = [None] if events is None else _batches(sorted(events))
     for batch in names:
@@ -210,13 +213,17 @@ def _batches(names: Sequence[str]) -> list[list[str] | None]:
 
 
 def usage(
-    connection: sa.Connection, *, app: str | None = None, since_day: int = 0
+    connection: sa.Connection,
+    *,
+    app: str | None = None,
+    since_day: int = 0,
+    where: sa.ColumnElement[bool] | None = None,
 ) -> Mapping[tuple[str, str], Usage]:
     """Return what was seen of each event, by (app, event): for search, trust and "my events"."""
     return {
         (app_, event): each
         for (app_, event), each in sums(
-            connection, ("app", "event"), app=app, since_day=since_day
+            connection, ("app", "event"), app=app, since_day=since_day, where=where
         ).items()
     }
 
@@ -260,6 +267,14 @@ def bytes_per_payload(connection: sa.Connection) -> float | None:
         )
     ).one()
     return float(row[0]) / float(row[1]) if row[0] and row[1] else None
+
+
+def is_planned() -> sa.Exists:
+    """Return the condition on observations that their event is planned."""
+    table = tables.events
+    return sa.exists().where(
+        table.c.app == observations.c.app, table.c.event == observations.c.event
+    )
 
 
 def planned_names(connection: sa.Connection, app: str) -> set[str]:

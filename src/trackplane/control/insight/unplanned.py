@@ -31,14 +31,12 @@ def list_unplanned(
     word = query.query.casefold()
     with call.platform.database.read() as connection:
         find_app(connection, call, app)
-        planned = observations.planned_names(connection, app)
         seen = {
             event: usage
             for (event,), usage in observations.sums(
-                connection, ("event",), app=app, since_day=since
+                connection, ("event",), app=app, since_day=since, where=~observations.is_planned()
             ).items()
-            if event not in planned
-            and event not in RESERVED_EVENTS
+            if event not in RESERVED_EVENTS
             and event not in ("", OTHER)
             and word in event.casefold()
         }
@@ -47,6 +45,7 @@ def list_unplanned(
         senders = observations.sums(
             connection, ("event", "platform", "version"), app=app, events=shown, since_day=since
         )
+        planned = observations.planned_names(connection, app) if shown else set()
         state = observations.state(connection)
     by_event: dict[str, list[tuple[Usage, str, str]]] = {}
     for (event, platform, version), usage in senders.items():

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from trackplane.control import tables
 from trackplane.control.access import SYSTEM
+from trackplane.control.insight.insight_tables import observations
 from trackplane.control.insight.observations import DAY_MS, Usage, day_of, sums, usage
 from trackplane.control.operations import Call, Operations
 from trackplane.control.platform import Platform
@@ -19,6 +20,7 @@ from trackplane.control.review import notices, review_tables
 from trackplane.control.review import requirement_wire as wire
 from trackplane.control.review.approvers import owners_of
 from trackplane.control.review.change_view import Viewer
+from trackplane.control.tables import events
 from trackplane.discovery import Snapshot
 from trackplane.plan.model import EventSpec
 
@@ -38,29 +40,32 @@ def get_my_events(call: Call, query: wire.MyEventsQuery) -> wire.MyEvents:
         call.actor.require_app(query.app)
     with call.platform.database.read() as connection:
         owners = _owners(connection, call, query.team)
-        rows = {(row.app, row.event): row for row in connection.execute(_events(call, query.app))}
-        mine = {key: row for key, row in rows.items() if row.owner in owners}
+        owned = sa.and_(events.c.owner.in_(sorted(owners)), _seen_by(call, events, query.app))
+        selected = sa.select(events.c.app, events.c.event, events.c.owner, events.c.grade)
+        mine = {(row.app, row.event): row for row in connection.execute(selected.where(owned))}
         waits = _waits(connection, call, query.app)
         now = call.platform.clock()
-        recent = _usage(connection, call, query.app, day_of(now) - _WRONG_DAYS)
-        ever = _usage(connection, call, query.app, 0)
-        known = _known_owners(connection)
+        week = day_of(now) - _WRONG_DAYS
+        arrived = sa.tuple_(observations.c.app, observations.c.event)
+        of_mine = arrived.in_(sa.select(events.c.app, events.c.event).where(owned))
+        recent = usage(connection, since_day=week, where=of_mine)
+        ever = usage(connection, where=of_mine)
+        concern = sa.select(events.c.app).where(owned) if mine else None
+        unowned, orphans = _unowned(connection, call, query.app, week, concern)
     wrong = _wrong(mine, recent, ever, now)
     expires = _expiring(call.platform.publisher.snapshot, mine, ever, now, query.days)
-    concern = {app for app, _ in mine} or {app for app, _ in (*rows, *recent)}
-    unowned = _unowned(rows, recent, known, concern)
     return wire.MyEvents(
         owners=sorted(owners),
         owned=len(mine),
         waits=waits[:_SHOWN],
         wrong=wrong[:_SHOWN],
         expires=expires[:_SHOWN],
-        unowned=unowned[:_SHOWN],
+        unowned=unowned,
         totals={
             "waits": len(waits),
             "wrong": len(wrong),
             "expires": len(expires),
-            "unowned": len(unowned),
+            "unowned": orphans,
         },
     )
 
@@ -74,26 +79,21 @@ def _owners(connection: sa.Connection, call: Call, team: str) -> frozenset[str]:
     return frozenset({f"team:{team}"})
 
 
-def _events(call: Call, app: str) -> sa.Select[Any]:
-    table = tables.events
-    select = sa.select(table.c.app, table.c.event, table.c.owner, table.c.grade)
+def _seen_by(call: Call, table: sa.FromClause, app: str) -> sa.ColumnElement[bool]:
+    """Return the condition on a table's ``app``: the one asked for, else what the token reaches."""
     if app:
-        return select.where(table.c.app == app)
-    return select if call.actor.everywhere else select.where(table.c.app.in_(call.actor.apps))
+        return table.c.app == app
+    return sa.true() if call.actor.everywhere else table.c.app.in_(call.actor.apps)
 
 
-def _usage(connection: sa.Connection, call: Call, app: str, since_day: int) -> dict[Key, Usage]:
-    found = usage(connection, app=app or None, since_day=since_day)
-    return {key: each for key, each in found.items() if call.actor.sees(key[0])}
-
-
-def _known_owners(connection: sa.Connection) -> set[str]:
-    """Return every owner that somebody stands behind."""
-    people = connection.execute(sa.select(review_tables.people.c.person))
-    tokens = connection.execute(sa.select(tables.tokens.c.person).distinct())
-    teams = connection.execute(sa.select(review_tables.team_members.c.team).distinct())
-    persons = {f"person:{row.person}" for result in (people, tokens) for row in result}
-    return persons | {f"team:{row.team}" for row in teams}
+def _known_owners() -> sa.CompoundSelect[Any]:
+    """Return a selection of every owner that somebody stands behind."""
+    person, team = sa.literal("person:"), sa.literal("team:")
+    return sa.union(
+        sa.select(person + review_tables.people.c.person),
+        sa.select(person + tables.tokens.c.person),
+        sa.select(team + review_tables.team_members.c.team),
+    )
 
 
 def _waits(connection: sa.Connection, call: Call, app: str) -> list[wire.Waiting]:
@@ -211,36 +211,79 @@ def _day(now: int, days: int) -> str:
 
 
 def _unowned(
-    rows: Mapping[Key, sa.Row[Any]],
-    recent: Mapping[Key, Usage],
-    known: set[str],
-    concern: set[str],
-) -> list[wire.Unowned]:
+    connection: sa.Connection,
+    call: Call,
+    app: str,
+    since_day: int,
+    concern: sa.Select[Any] | None,
+) -> tuple[list[wire.Unowned], int]:
+    """Return the first events without an owner, what arrives most before the others, and how many.
+
+    ``concern`` selects the apps they are of; None: all that are seen. The database chooses and
+    counts: most of a company's events are somebody else's.
+    """
+    known = _known_owners()
+    planned = [events.c.owner.not_in(known), _seen_by(call, events, app)]
+    arrived = [observations.c.day >= since_day, _seen_by(call, observations, app)]
+    if concern is not None:
+        planned.append(events.c.app.in_(concern))
+        arrived.append(observations.c.app.in_(concern))
+    seen = sa.func.sum(observations.c.seen).label("seen")
+    dirty = sa.func.sum(observations.c.dirty).label("dirty")
+    by_event = (
+        sa.select(observations.c.app, observations.c.event, seen, dirty)
+        .where(*arrived)
+        .group_by(observations.c.app, observations.c.event)
+        .having(seen + dirty > 0)
+        .subquery()
+    )
+    same = sa.and_(events.c.app == by_event.c.app, events.c.event == by_event.c.event)
+    count = sa.case(
+        (events.c.event.is_(None), by_event.c.seen + by_event.c.dirty), else_=by_event.c.seen
+    )
+    busy = connection.execute(
+        sa.select(by_event.c.app, by_event.c.event, events.c.owner, events.c.grade, count.label("seen"))
+        .select_from(by_event.outerjoin(events, same))
+        .where(sa.or_(events.c.event.is_(None), events.c.owner.not_in(known)))
+        .order_by(sa.desc("seen"), by_event.c.app, by_event.c.event)
+        .limit(_SHOWN)
+    ).all()  # fmt: skip
+    unplanned: int = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(by_event.outerjoin(events, same))
+        .where(events.c.event.is_(None))
+    ).scalar_one()
+    orphans: int = connection.execute(
+        sa.select(sa.func.count()).select_from(events).where(*planned)
+    ).scalar_one()
     found = [
         wire.Unowned(
-            app=app,
-            event=event,
-            grade=row.grade,
-            owner=row.owner,
-            planned=True,
-            seen=each.seen if (each := recent.get((app, event))) else 0,
+            app=row.app,
+            event=row.event,
+            grade=row.grade or "P2",
+            owner=row.owner or "",
+            planned=row.grade is not None,
+            seen=int(row.seen),
         )
-        for (app, event), row in rows.items()
-        if app in concern and row.owner not in known
+        for row in busy
     ]
-    found += [
-        wire.Unowned(
-            app=app,
-            event=event,
-            grade="P2",
-            owner="",
-            planned=False,
-            seen=each.seen + each.dirty,
+    if orphans and (len(found) < _SHOWN or not found[-1].seen):
+        held = {(each.app, each.event) for each in found}
+        quiet = connection.execute(
+            sa.select(events.c.app, events.c.event, events.c.owner, events.c.grade)
+            .where(*planned)
+            .order_by(events.c.app, events.c.event)
+            .limit(_SHOWN + len(held))
         )
-        for (app, event), each in recent.items()
-        if app in concern and (app, event) not in rows
-    ]
-    return sorted(found, key=lambda each: (-each.seen, each.app, each.event))
+        found += [
+            wire.Unowned(
+                app=row.app, event=row.event, grade=row.grade, owner=row.owner, planned=True, seen=0
+            )
+            for row in quiet
+            if (row.app, row.event) not in held
+        ]
+        found.sort(key=lambda each: (-each.seen, each.app, each.event))
+    return found[:_SHOWN], orphans + unplanned
 
 
 # --- telling owners
