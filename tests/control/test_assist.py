@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.control.conftest import Running
 
+from trackplane.assist import templates
 from trackplane.control.data import DataAccess
 from trackplane.lake.sample import EventSample, Sampled, Stratum
 
@@ -210,3 +211,27 @@ def test_a_draft_is_made_of_what_is_stored_and_can_be_planned_as_it_is(
     )
     assert answer.status_code == 200, answer.text
     assert control.client.get("/apps/shop/unplanned/gift_open/draft").json()["planned"] is True
+
+
+def test_who_asks_while_the_catalogue_is_read_is_told_so(
+    control: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trackplane.control.design.assist_index._PATIENCE_S", 0.01)
+    put(control, "shop", SHOP)
+    body = {"name": "product_zoom", "text": "product_zoom:\n  what: {sku: sku}\n"}
+    with control.plane.platform.catalogue._lock:
+        busy = control.client.post("/apps/shop/assist", json=body).json()
+    assert (busy["preparing"], busy["groups"]) == (True, [])
+    assert busy["completeness"]["missing"]
+    ready = control.client.post("/apps/shop/assist", json=body).json()
+    assert not ready["preparing"]
+    assert ready["groups"]
+
+
+def test_a_template_knows_the_names_of_the_plan_without_reading_its_files(control: Running) -> None:
+    put(control, "shop", SHOP)
+    files = control.client.get("/apps/shop/plan").json()["files"]
+    for name, template in templates.templates().items():
+        made = control.client.get(f"/templates/{name}", params={"app": "shop"}).json()
+        plain = templates.apply(template, "shop", "", files)
+        assert (made["text"], made["collisions"]) == (plain.text, list(plain.collisions))

@@ -13,12 +13,13 @@ import pytest
 
 from trackplane.control import registry_wire, rule_wire, wire
 from trackplane.control.datasets import create_dataset
-from trackplane.control.insight import impact, insight_wire
+from trackplane.control.insight import impact, impact_replay, insight_wire
 from trackplane.control.insight.clients import register_client
 from trackplane.control.insight.impact import assess, check_impact
 from trackplane.control.insight.saved_queries import save_query
 from trackplane.control.rules import create_rule
 from trackplane.lake.duckdb import Workspace
+from trackplane.lake.sample import Stratum
 from trackplane.plan.load import load_plan
 from trackplane.plan.validate import compile_validator
 
@@ -306,3 +307,23 @@ def test_a_check_without_any_lake_says_so_by_numbers(tmp_path: Path) -> None:
     assert (found.replay.population, found.replay.share, found.broken) == (0, 1.0, 0)
     assert impact.BUDGET_S < 10
     shop.close()
+
+
+def test_what_was_not_judged_counts_as_its_like() -> None:
+    """Strata without a judged event are stood for by their event's others, else by all; dirty apart."""
+    populations = {
+        Stratum(False, "pay", "ios", "1"): 30,
+        Stratum(False, "pay", "ios", "2"): 10,
+        Stratum(False, "view", "ios", "1"): 40,
+        Stratum(False, "tap", "ios", "1"): 20,
+        Stratum(True, "tap", "ios", "1"): 5,
+    }
+    every = impact_replay._scale(populations, populations)
+    assert set(every.values()) == {1.0}
+    judged = [
+        stratum for stratum in populations if stratum.version == "1" and stratum.event != "tap"
+    ]
+    found = impact_replay._scale(populations, judged)
+    stands = sum(populations[s] * found[s[:2]] for s in judged)
+    assert stands == pytest.approx(100)  # all that is stored
+    assert found[False, "pay"] / found[False, "view"] == pytest.approx(40 / 30)

@@ -6,6 +6,10 @@ import { useText, type MessageId, type Translate } from "../i18n";
 import { Compatibility, COMPATIBILITY_TONES } from "./badges";
 import { Icon } from "./icons";
 import { anchorOf, CHANGE_KINDS, written } from "./plan-diff-model";
+import { useSome } from "./some";
+
+/** How many parts are drawn at once. */
+const PARTS = 50;
 
 type Slot = (event: string, property?: string) => ReactNode;
 
@@ -31,6 +35,7 @@ const SIGNS: Record<PartChange["kind"], readonly [sign: string, tone: string]> =
 
 export function PlanDiff({ changes, layout = "list", aside, below, open = changes.length <= 12 }: PlanDiffProps) {
   const { t } = useText();
+  const { shown, more } = useSome(changes, PARTS);
   if (changes.length === 0)
     return (
       <Text c="dimmed" fz="sm" py="md" ta="center">
@@ -39,9 +44,10 @@ export function PlanDiff({ changes, layout = "list", aside, below, open = change
     );
   return (
     <Stack gap={10}>
-      {changes.map((change) => (
+      {shown.map((change) => (
         <PartDiff key={`${change.section} ${change.name}`} change={change} layout={layout} aside={aside} below={below} open={open} />
       ))}
+      {more}
     </Stack>
   );
 }

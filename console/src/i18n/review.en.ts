@@ -114,7 +114,6 @@ export const reviewEn = {
   "checks.errors": "{count, plural, one {# error} other {# errors}}: it cannot be submitted",
   "checks.fine": "Nothing to find",
   "checks.fine.about": "The plan reads well and keeps the organisation’s rules.",
-  "checks.more": "and {count} more",
   "checks.warnings": "{count, plural, one {# remark} other {# remarks}}",
   "compatibility.additive": "additive",
   "compatibility.additive.about": "Everything that fits today fits tomorrow.",

@@ -116,7 +116,6 @@ export const reviewZh: Record<keyof typeof reviewEn, string> = {
   "checks.errors": "{count} 个错误：无法提交",
   "checks.fine": "没有问题",
   "checks.fine.about": "方案可正确读取，且符合组织规则。",
-  "checks.more": "另有 {count} 条",
   "checks.warnings": "{count} 条提示",
   "compatibility.additive": "兼容",
   "compatibility.additive.about": "今天合格的事件，以后依然合格（仅新增）。",

@@ -5,13 +5,18 @@ import { useMemo } from "react";
 import type { Change } from "../../api/review";
 import { checksQuery } from "../../api/queries-review";
 import { FindingText } from "../../components/finding";
+import { useSome } from "../../components/some";
 import { Empty, ErrorState, Loading, Panel } from "../../components/states";
 import { useText } from "../../i18n";
+
+/** How many findings are drawn at once. */
+const FINDINGS = 100;
 
 export function ChecksTab({ change }: { change: Change }) {
   const { t } = useText();
   const checks = useQuery(checksQuery(change.id, change.version));
   const findings = useMemo(() => [...(checks.data?.findings ?? [])].sort((a, b) => Number(a.severity === "warning") - Number(b.severity === "warning")), [checks.data]);
+  const { shown, more } = useSome(findings, FINDINGS);
   if (checks.isPending) return <Loading rows={5} />;
   if (checks.isError) return <ErrorState error={checks.error} retry={() => void checks.refetch()} />;
   if (!findings.length)
@@ -24,7 +29,7 @@ export function ChecksTab({ change }: { change: Change }) {
   return (
     <Panel flush title={errors ? t("checks.errors", { count: errors }) : t("checks.warnings", { count: findings.length })}>
       <Stack component="ul" gap={0} m={0} p={0} style={{ listStyle: "none" }} aria-label={t("change.tab.checks")}>
-        {findings.slice(0, 500).map((finding, index) => {
+        {shown.map((finding, index) => {
           const tone = finding.severity === "warning" ? "yellow" : "red";
           return (
             <li key={index} className="tp-finding">
@@ -45,13 +50,7 @@ export function ChecksTab({ change }: { change: Change }) {
             </li>
           );
         })}
-        {findings.length > 500 && (
-          <li className="tp-finding">
-            <Text fz="sm" c="dimmed">
-              {t("checks.more", { count: findings.length - 500 })}
-            </Text>
-          </li>
-        )}
+        {more && <li className="tp-finding">{more}</li>}
       </Stack>
     </Panel>
   );

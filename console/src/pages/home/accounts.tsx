@@ -1,6 +1,7 @@
 /** The ingest ledger as the equation it must satisfy, per app and environment. */
 import { Box, Group, Stack, Text } from "@mantine/core";
 import { Fragment } from "react";
+import { useSome } from "../../components/some";
 import { Panel } from "../../components/states";
 import { Icon } from "../../components/icons";
 import { count, percent } from "../../format";
@@ -8,9 +9,13 @@ import { useText } from "../../i18n";
 import { OUTCOME_COLOURS } from "../../theme";
 import { accounts, collectorsReceived, OUTCOMES, REMARKS, type Account, type Outcome, type Status } from "./model";
 
+/** How many apps stand on the page at first; those with most traffic come first. */
+const APPS = 10;
+
 export function Accounts({ status }: { status: Status }) {
   const { t, locale } = useText();
   const found = accounts(status.ledger);
+  const { shown, more } = useSome(found, APPS);
   const transmitted = found.reduce((total, account) => total + account.transmitted, 0);
   return (
     <Panel title={t("home.accounts")} aside={<Reconciled transmitted={transmitted} received={collectorsReceived(status.nodes)} perSecond={status.rates.received_per_s} />}>
@@ -18,9 +23,10 @@ export function Accounts({ status }: { status: Status }) {
         <Text fz="sm" c="dimmed" mt={-8}>
           {t("home.accounts.about")}
         </Text>
-        {found.map((account) => (
+        {shown.map((account) => (
           <Equation key={account.key} account={account} />
         ))}
+        {more}
         {found.length === 0 && (
           <Text fz="sm" c="dimmed">
             {t("home.accounts.none", { count: count(0, locale) })}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -331,6 +331,7 @@ class _Tally:
         self._population: Counter[tuple[str, str, str]] = Counter()
         self._sampled: Counter[tuple[str, str, str]] = Counter()
         self._stands_for: dict[Stratum, float] = {}
+        self._scale: dict[tuple[bool, str], float] = {}
         self._changed: list[_Changed] = []
         self._samples: list[insight_wire.Sample] = []
         self._kinds: Counter[tuple[str, frozenset[tuple[str, str]]]] = Counter()
@@ -347,6 +348,7 @@ class _Tally:
         self._stands_for = {
             stratum: sample.populations[stratum] / count for stratum, count in judged.items()
         }
+        self._scale = _scale(sample.populations, judged)
 
     def live(self, events: Sequence[Sampled], deadline: float) -> None:
         """Judge what is not in the lake yet; each event stands for itself."""
@@ -444,7 +446,13 @@ class _Tally:
         )
 
     def _weigh(self, each: _Changed) -> float:
-        """Return how many events one of the sample stands for."""
+        """Return how many events of the whole window one of the sample stands for."""
+        if each.stratum is None:
+            return each.weight
+        return self._weigh_own(each) * self._scale[each.stratum[:2]]
+
+    def _weigh_own(self, each: _Changed) -> float:
+        """Return how many events of its own name, platform and version one stands for."""
         return each.weight * (1.0 if each.stratum is None else self._stands_for[each.stratum])
 
     def _segments(self) -> list[insight_wire.SegmentImpact]:
@@ -453,7 +461,7 @@ class _Tally:
         for each in self._changed:
             counts[each.worse][each.segment] += 1
             sums = estimated[each.worse]
-            sums[each.segment] = sums.get(each.segment, 0.0) + self._weigh(each)
+            sums[each.segment] = sums.get(each.segment, 0.0) + self._weigh_own(each)
         segments = [
             insight_wire.SegmentImpact(
                 event=segment[0],
@@ -489,6 +497,35 @@ class _Tally:
                 counts.items(), key=lambda item: (-item[1], item[0])
             )[:_COUNTS]
         ]
+
+
+def _scale(
+    populations: Mapping[Stratum, int], judged: Collection[Stratum]
+) -> dict[tuple[bool, str], float]:
+    """Return by what the events of a name, stored or dirty, stand for strata of which none was judged.
+
+    Those of other platforms and versions count as the name's own do, other names as all of them do.
+
+    >>> many = {Stratum(False, "a", "ios", "1"): 3, Stratum(False, "a", "ios", "2"): 1}
+    >>> _scale(many | {Stratum(False, "b", "ios", "1"): 4}, [Stratum(False, "a", "ios", "1")])
+    {(False, 'a'): 2.6666666666666665}
+    """
+    of_name: Counter[tuple[bool, str]] = Counter()
+    of_judged: Counter[tuple[bool, str]] = Counter()
+    for stratum, population in populations.items():
+        of_name[stratum[:2]] += population
+        if stratum in judged:
+            of_judged[stratum[:2]] += population
+    everything: Counter[bool] = Counter()
+    reached: Counter[bool] = Counter()
+    for name, population in of_name.items():
+        everything[name[0]] += population
+        if name in of_judged:
+            reached[name[0]] += population
+    return {
+        name: of_name[name] / population * everything[name[0]] / reached[name[0]]
+        for name, population in of_judged.items()
+    }
 
 
 def _mixed(events: Sequence[Sampled]) -> list[Sampled]:
