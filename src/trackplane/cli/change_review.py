@@ -10,7 +10,7 @@ from typing import Any, Final
 import typer
 
 from trackplane.cli.api import Api, PartsConflictError, UrlOption
-from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table
+from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table, under_way
 from trackplane.errors import ConfigurationError, UnavailableError
 from trackplane.plan.merge import side_by_side
 
@@ -224,6 +224,7 @@ def impact(
         trackplane change impact 1
     """
     body = {"hours": hours, "events": events}
+    under_way("real traffic is replayed against the proposed plan")
     found, _ = Api(url, timeout_s=120.0).call("POST", f"/changes/{id}/impact", json=body)
     whole = found["impact"]
     if as_json:

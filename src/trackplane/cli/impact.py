@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from trackplane.cli.api import Api, UrlOption
-from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table
+from trackplane.cli.output import FINDINGS, JsonOption, emit_json, say, table, under_way
 from trackplane.cli.picture import day
 from trackplane.cli.plan_folder import AppOption, PlanArgument, app_of, open_folder
 
@@ -36,7 +36,8 @@ def impact(
     """
     name = app_of(path, app)
     body = {"files": open_folder(path).files, "hours": hours, "events": events}
-    found, _ = Api(url).call("POST", f"/apps/{name}/plan/impact", json=body)
+    under_way("real traffic is replayed against the proposed plan")
+    found, _ = Api(url, timeout_s=120.0).call("POST", f"/apps/{name}/plan/impact", json=body)
     if as_json:
         emit_json(found)
     else:

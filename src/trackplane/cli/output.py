@@ -33,6 +33,13 @@ def say(text: str) -> None:
     _console.print(text, markup=False)
 
 
+def under_way(text: str) -> None:
+    """Tell a person at a terminal what is worked on; pipes and logs get nothing."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{text} …\n")
+        sys.stderr.flush()
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
     """Print a table for a person; numbers stand to the right."""
     shown = [[_cell(value) for value in row] for row in rows]
