@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from trackplane.event import merge
 from trackplane.plan import EventSpec, Property, compile_validator, to_json_schema
+from trackplane.plan.fast import UNFIT, ask, form_of
 from trackplane.plan.model import Applies, Deprecation, Variant
 from trackplane.plan.properties import merge_patch
 from trackplane.plan.validate import _predicate
@@ -213,21 +214,84 @@ def test_json_schema_accepts_exactly_the_events_without_errors(case):
     JsonSchema.check_schema(schema)
     validate = compile_validator(spec, after=1)
     found = validate(merged)
-    assert validate(merged) == found  # the second time by the generated function
+    assert validate(merged) == found  # the second time by the form
     errors = [violation for violation in found if violation.severity == "error"]
     assert JsonSchema(schema).is_valid(merged) == (not errors), errors
 
 
 @settings(max_examples=200 * SCALE, deadline=None)
 @given(shapes().flatmap(lambda shape: st.tuples(st.just(shape), values(shape))))
-def test_the_generated_function_never_passes_what_has_a_violation(case):
-    """It may doubt a fine event, never pass a bad one."""
-    from trackplane.plan.fast import compile_doubt
-
+def test_a_form_never_takes_what_has_a_violation(case):
+    """It may refuse a fine event, never take a bad one."""
     shape, value = case
-    first_doubt = compile_doubt({"what": {"p": shape}}, _predicate)
-    if not first_doubt({"what": {"p": value}}):
-        assert _predicate(shape)(value)
+    assert not takes({"p": shape}, {"p": value}) or _predicate(shape)(value)
+
+
+def takes(members: dict[str, Property], value: Any) -> bool:
+    form = form_of({"what": members}, _predicate)
+    try:
+        msgspec.convert({"what": value}, form, dec_hook=ask)
+    except UNFIT:
+        return False
+    return True
+
+
+@settings(max_examples=100 * SCALE, deadline=None)
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=4)
+        | st.sampled_from(["f0", "f1", 'a"b', "a\\b", "\x00", "class", "__init__"]),
+        st.booleans(),
+        min_size=1,
+        max_size=4,
+    ),
+    st.sampled_from(["x", "\ud800", 1]),
+)
+def test_a_form_knows_properties_of_any_name(required, value):
+    """Names that no field of a struct may have leave the event to the closures."""
+    members = {
+        name: Property(type=("string",), required=needed) for name, needed in required.items()
+    }
+    event = dict.fromkeys(members, value)
+    sendable = not re.search('["\\\\\x00-\x1f]', "".join(members))
+    assert takes(members, event) or value == 1 or not sendable
+    assert not takes(members, event) or value != 1
+    assert not takes(members, {**event, "another": "x"})
+    for name, needed in required.items():
+        assert not needed or not takes(members, {k: v for k, v in event.items() if k != name})
+
+
+@pytest.mark.parametrize(
+    ("shape", "taken", "refused"),
+    [
+        ({"type": ["integer"], "enum": [1, 2, 1 << 63]}, [1, 2], [3, True, 1 << 63, None]),
+        ({"type": ["string"], "enum": ["", "a\u0000", "事件"]}, ["", "a\u0000", "事件"], ["a", "\ud800"]),
+        ({"type": ["string"], "enum": [1]}, [], ["1", 1]),
+        ({"type": ["string"], "max_length": 10**30}, ["", "a"], [1]),
+        ({"type": ["string"], "max_length": 2, "pattern": "a*"}, ["", "aa"], ["aaa", "b", [], None]),
+        ({"type": ["string"], "pattern": "a*", "nullable": True}, ["a", None], ["b"]),
+        ({"type": ["integer"], "min": 2.5, "max": 1e300}, [3], [2]),
+        ({"type": ["integer"], "min": 1e300}, [], [1, 1 << 63]),
+        ({"type": ["number"], "max": 1 << 53}, [1.5, 1 << 53], [(1 << 53) + 1]),
+        ({"type": ["number"]}, [1, 1.5, 1 << 64], [True, "1"]),
+        ({"type": ["timestamp"], "nullable": True}, [1, "2026-01-31T00:00:00Z", None], ["2026-01-31T00:00:00Z\n"]),
+        ({"type": ["array"], "items": {"type": ["string"], "pattern": "a"}}, [[], ["a"]], [["b"], [None]]),
+        ({"type": ["array"], "items": {"type": ["json"]}}, [[None, {"a": 1}]], [{}]),
+        ({"type": ["map"], "values": {"type": ["array"]}, "min_length": 1}, [{"a": []}], [{}, {"a": {}}]),
+        ({"type": ["object"], "properties": {"a": {"type": ["json"], "required": True}}, "nullable": True}, [{"a": None}, None], [{}, {"a": 1, "b": 1}]),
+        ({"type": ["object"], "properties": {}, "max_length": 0}, [{}], [{"a": 1}]),
+        ({"type": ["object"], "properties": {f"p{n}": {"type": ["string"]} for n in range(300)}}, [{"p299": ""}], [{"p300": ""}]),
+        ({"type": ["string"], "deprecated": {}}, [], ["x"]),
+        ({"type": ["string"], "deprecated": {}, "required": True}, [], ["x"]),
+    ],
+)  # fmt: skip
+def test_a_form_takes_what_is_planned_and_refuses_what_is_not(shape, taken, refused):
+    """Else the fast way would be wrong, or nobody would go it."""
+    members = {"p": msgspec.convert(shape, Property)}
+    for value in taken:
+        assert takes(members, {"p": value}), value
+    for value in refused:
+        assert not takes(members, {"p": value}), value
 
 
 def one(shape: Property, value: Any) -> list[tuple[str, str]]:

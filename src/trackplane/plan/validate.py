@@ -1,8 +1,8 @@
 """Validators: an event's specification compiled to a function of the merged event.
 
-Two steps. A generated function (``fast.py``) says of most events at once that nothing is wrong
-with them. What it is not sure of goes through closures, one for each property, which find every
-violation. Which variants apply is decided per event; each combination is compiled when first seen.
+Two steps. A form (``fast.py``) says of most events at once that nothing is wrong with them. What
+it refuses goes through closures, one for each property, which find every violation. Which variants
+apply is decided per event; each combination is compiled when first seen.
 The equal meaning as JSON Schema is in ``jsonschema.py``; a property test holds the two together.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from trackplane.event import BUILT_IN, NAMESPACES, JsonObject
-from trackplane.plan.fast import Doubt, compile_doubt
+from trackplane.plan.fast import UNFIT, Form, ask, form_of
 from trackplane.plan.model import EventSpec, Properties, Property, TypeName
 from trackplane.plan.patterns import compile_pattern
 from trackplane.plan.properties import timestamp_pattern, variant_properties
@@ -27,8 +27,8 @@ _Check = Callable[[Any, str, list[Violation]], None]
 
 _INT64: Final = 1 << 63
 _is_timestamp: Final = compile_pattern(timestamp_pattern())
-# The generated function takes as long to make as it saves on some two hundred events.
-_WORTH_IT: Final = 100
+# A form takes as long to make as it saves on some forty events.
+_WORTH_IT: Final = 40
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Property).decode
 _NOTHING: Final[tuple[Violation, ...]] = ()
@@ -51,7 +51,7 @@ _BUILT_INS: Final = {namespace: _built_in(namespace) for namespace in NAMESPACES
 def compile_validator(spec: EventSpec, *, after: int = _WORTH_IT) -> Validator:
     """Return a function from a merged event to all of its violations, warnings included.
 
-    The function that speeds it up is made when ``after`` events have come.
+    The form that speeds it up is made when ``after`` events have come.
     """
     applies = [compile_applies(variant.applies, spec.app) for variant in spec.variants]
     compiled: dict[int, Validator] = {0: _compile_properties(spec, 0, after)}
@@ -78,24 +78,25 @@ def _compile_properties(spec: EventSpec, mask: int, after: int) -> Validator:
         namespace: {**_BUILT_INS[namespace], **planned.get(namespace, {})}
         for namespace in NAMESPACES
     }
-    examine = _compile_examination(properties)
-    deprecated = _deprecation(spec)
-    if deprecated is not None:
-        return lambda event: [*examine(event, 1), deprecated]
+    examine, convert = _compile_examination(properties), msgspec.convert
     seen = 0
-    first_doubt: Doubt | None = None
+    form: Form | None = None
 
     def validate(event: JsonObject) -> Sequence[Violation]:
-        nonlocal seen, first_doubt
-        if first_doubt is not None:
-            namespace = first_doubt(event)
-            return examine(event, namespace) if namespace else _NOTHING
-        seen += 1
-        if seen >= after:
-            first_doubt = compile_doubt(properties, _predicate)
-        return examine(event, 1)
+        nonlocal seen, form
+        if form is None:
+            seen += 1
+            if seen >= after:
+                form = form_of(properties, _predicate)
+            return examine(event)
+        try:
+            convert(event, form, dec_hook=ask)
+        except UNFIT:
+            return examine(event)
+        return _NOTHING
 
-    return validate
+    deprecated = _deprecation(spec)
+    return validate if deprecated is None else lambda event: [*validate(event), deprecated]
 
 
 def _predicate(shape: Property) -> Callable[[Any], bool]:
@@ -110,10 +111,8 @@ def _predicate(shape: Property) -> Callable[[Any], bool]:
     return fine
 
 
-def _compile_examination(
-    properties: Properties,
-) -> Callable[[JsonObject, int], Sequence[Violation]]:
-    """Return a function from an event to its violations, from a namespace (its number, from 1) on."""
+def _compile_examination(properties: Properties) -> Validator:
+    """Return a function from an event to all of its violations, without the help of a form."""
     plan = [
         (
             namespace,
@@ -131,9 +130,9 @@ def _compile_examination(
     ]
     empty: JsonObject = {}
 
-    def examine(event: JsonObject, first: int) -> Sequence[Violation]:
+    def examine(event: JsonObject) -> Sequence[Violation]:
         found: list[Violation] = []
-        for namespace, members, required in plan[first - 1 :]:
+        for namespace, members, required in plan:
             values = event.get(namespace, empty)
             if type(values) is not dict:
                 found.append(_not_an_object(namespace, values))
@@ -243,6 +242,11 @@ class _Reporter:
         }
         self.add(found, code, value, pointer, f"{words[code]} {limit}", f"{code}: {limit}")
 
+    @property
+    def sized(self) -> bool:
+        """Say whether a length is planned."""
+        return self.shape.min_length is not None or self.shape.max_length is not None
+
     def size(self, found: list[Violation], size: int, value: Any, pointer: str) -> None:
         """Check a length in code points, items or entries."""
         low, high = self.shape.min_length, self.shape.max_length
@@ -345,12 +349,14 @@ def _compile_type(kind: TypeName, shape: Property, reporter: _Reporter) -> _Type
 
 
 def _string(shape: Property, reporter: _Reporter) -> _TypeCheck:
+    sized = reporter.sized
     matches = compile_pattern(shape.pattern) if shape.pattern is not None else None
 
     def check(value: Any, pointer: str, found: list[Violation]) -> bool:
         if type(value) is not str:
             return False
-        reporter.size(found, len(value), value, pointer)
+        if sized:
+            reporter.size(found, len(value), value, pointer)
         if matches is not None and not matches(value):
             reporter.bound(found, "pattern", value, pointer)
         return True
@@ -395,6 +401,7 @@ def _timestamp(reporter: _Reporter) -> _TypeCheck:
 
 
 def _array(shape: Property, reporter: _Reporter) -> _TypeCheck:
+    sized = reporter.sized
     item = _compile_property(shape.items, masked=reporter.masked) if shape.items else None
 
     def check(value: Any, pointer: str, found: list[Violation]) -> bool:
@@ -403,13 +410,15 @@ def _array(shape: Property, reporter: _Reporter) -> _TypeCheck:
         if item is not None:
             for index, element in enumerate(value):
                 item(element, f"{pointer}/{index}", found)
-        reporter.size(found, len(value), value, pointer)
+        if sized:
+            reporter.size(found, len(value), value, pointer)
         return True
 
     return check
 
 
 def _map(shape: Property, reporter: _Reporter) -> _TypeCheck:
+    sized = reporter.sized
     each = _compile_property(shape.values, masked=reporter.masked) if shape.values else None
 
     def check(value: Any, pointer: str, found: list[Violation]) -> bool:
@@ -418,7 +427,8 @@ def _map(shape: Property, reporter: _Reporter) -> _TypeCheck:
         if each is not None:
             for name, element in value.items():
                 each(element, f"{pointer}/{escape(name)}", found)
-        reporter.size(found, len(value), value, pointer)
+        if sized:
+            reporter.size(found, len(value), value, pointer)
         return True
 
     return check
@@ -426,8 +436,9 @@ def _map(shape: Property, reporter: _Reporter) -> _TypeCheck:
 
 def _object(shape: Property, reporter: _Reporter) -> _TypeCheck:
     properties = shape.properties or {}
+    sized = reporter.sized
     members = [
-        (name, _compile_property(inner, masked=reporter.masked), inner.required)
+        (name, f"/{escape(name)}", _compile_property(inner, masked=reporter.masked), inner.required)
         for name, inner in properties.items()
     ]
     known = frozenset(properties)
@@ -436,11 +447,11 @@ def _object(shape: Property, reporter: _Reporter) -> _TypeCheck:
     def check(value: Any, pointer: str, found: list[Violation]) -> bool:
         if type(value) is not dict:
             return False
-        for name, inner, required in members:
+        for name, part, inner, required in members:
             if name in value:
-                inner(value[name], f"{pointer}/{escape(name)}", found)
+                inner(value[name], pointer + part, found)
             elif required:
-                found.append(_missing(name, f"{pointer}/{escape(name)}"))
+                found.append(_missing(name, pointer + part))
         if not shape.additional:
             found += [
                 Violation(
@@ -454,7 +465,8 @@ def _object(shape: Property, reporter: _Reporter) -> _TypeCheck:
             ]
         elif planned and not value.keys() <= known:
             found += [_unplanned(name, pointer) for name in value if name not in known]
-        reporter.size(found, len(value), value, pointer)
+        if sized:
+            reporter.size(found, len(value), value, pointer)
         return True
 
     return check
