@@ -259,6 +259,7 @@ export const designEn = {
   "metrics.of": "Of",
   "metrics.yesterday": "Yesterday",
   "metrics.new": "New metric",
+  "metrics.some": "The metrics of the first {shown} of {all} apps are here. Choose an app, or press / to find a metric of any.",
   "metrics.search": "Search metrics",
   "metrics.none": "No metric yet",
   "metrics.none.about": "A metric stands in a plan: an event, a measure, a condition, a unit, an owner.",

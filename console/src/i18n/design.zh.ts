@@ -261,6 +261,7 @@ export const designZh: Record<keyof typeof designEn, string> = {
   "metrics.of": "来源事件",
   "metrics.yesterday": "昨日",
   "metrics.new": "新建指标",
+  "metrics.some": "这里列出了 {all} 个应用中前 {shown} 个的指标。请选择应用，或按 / 查找任意应用的指标。",
   "metrics.search": "搜索指标",
   "metrics.none": "还没有指标",
   "metrics.none.about": "指标写在方案里：事件、度量、条件、单位、负责人。",

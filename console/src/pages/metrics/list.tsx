@@ -1,5 +1,5 @@
 /** Metrics: what is measured, from which events, and how it stands today. */
-import { Button, Group, TextInput } from "@mantine/core";
+import { Button, Group, Text, TextInput } from "@mantine/core";
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
@@ -12,7 +12,7 @@ import { Icon } from "../../components/icons";
 import { Person } from "../../components/person";
 import { TrustMark } from "../../components/standing";
 import { Empty, ErrorState, Loading, PageHead, Panel } from "../../components/states";
-import { localised } from "../../format";
+import { count, localised } from "../../format";
 import { useText } from "../../i18n";
 import { measured } from "./model";
 
@@ -92,6 +92,11 @@ export function MetricsPage() {
           />
           <AppSelect w={180} all value={search.app ?? ""} change={(app) => void navigate({ search: { ...(search.q && { q: search.q }), ...(app && { app }) }, replace: true })} />
         </Group>
+        {!search.app && (apps.data?.length ?? 0) > APPS && (
+          <Text px={16} pb={12} fz="sm" c="dimmed">
+            {t("metrics.some", { shown: APPS, all: count(apps.data?.length ?? 0, locale) })}
+          </Text>
+        )}
         {pending ? (
           <div style={{ padding: 18 }}>
             <Loading rows={6} />
