@@ -28,7 +28,7 @@ await withBrowser(async (driver) => {
         const box = document.querySelector(".tp-hits");
         box.scrollTop += box.clientHeight + 300; // some rows stand beyond each end
       });
-      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      await page.evaluate(() => new Promise((done) => window.requestAnimationFrame(() => window.requestAnimationFrame(done))));
     }
     assert.equal(seen.size, events);
     assert(most <= 60, `${most} rows were on the page`);
