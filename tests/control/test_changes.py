@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from trackplane.control.review import change_merge
+
 from .conftest import DATABASES, Running, settings_on
 from .review import Review, Station
 
@@ -325,38 +327,94 @@ def test_a_rebase_keeps_approvals_of_what_it_does_not_change(review: Review) -> 
     assert rows == {"order_pay": True, "cart_add": False}
 
 
-@pytest.mark.parametrize("way", ["token", "team"])
-def test_an_approval_falls_at_the_merge_when_its_giver_may_not_give_it_any_more(
+def crew(review: Review, team: str, *people: str) -> dict[str, Any]:
+    """Let a team own P0, and make data owners of the app, of whom it has none yet."""
+    put_team(review, team)
+    review.put_plan(review.original.replace("team:pay", f"team:{team}"))
+    return {
+        person: review.control.new_token(
+            name=person, person=person, role="data_owner", apps=[review.app]
+        )
+        for person in people
+    }
+
+
+def put_team(review: Review, team: str, *members: str) -> None:
+    answer = review.admin.put(
+        f"/teams/{team}", json={"members": members}, headers={"If-Match": "*"}
+    )
+    assert answer.is_success, answer.text
+
+
+@pytest.mark.parametrize("way", ["token", "team", "person"])
+def test_an_approval_falls_when_its_giver_may_not_give_it_any_more(
     review: Review, way: str
 ) -> None:
-    """Without the token, or out of the team while that has another data owner."""
-    team = f"pay-{way}"
-    joe, kim = (
-        review.control.new_token(
-            name=f"{person}{way}", person=f"{person}{way}", role="data_owner", apps=[review.app]
-        )
-        for person in ("joe", "kim")
-    )
-    both = [f"joe{way}", f"kim{way}"]
-    url, anyhow = f"/teams/{team}", {"If-Match": "*"}
-    review.admin.put(url, json={"title": "Pay", "members": both}, headers=anyhow)
-    review.put_plan(review.original.replace("team:pay", f"team:{team}"))
+    """At once: without the token, or out of the team while that has another data owner."""
+    team, joe, kim = f"pay-{way}", f"joe-{way}", f"kim-{way}"
+    owners = crew(review, team, joe, kim)
+    put_team(review, team, joe, kim)
     made = review.propose(P0)
-    url_of_change = f"/changes/{made['id']}"
-    assert joe.post(f"{url_of_change}/approve", json={}).json()["state"] == "approved"
-    review.assess(made["id"])
+    url = f"/changes/{made['id']}"
+    assert owners[joe].post(f"{url}/approve", json={}).json()["state"] == "approved"
     if way == "token":
         tokens = review.admin.get("/tokens", params={"limit": 200}).json()["items"]
-        id = next(token["id"] for token in tokens if token["name"] == f"joe{way}")
+        id = next(token["id"] for token in tokens if token["name"] == joe)
         assert review.admin.delete(f"/tokens/{id}").is_success
+    elif way == "team":
+        put_team(review, team, kim)
     else:
-        review.admin.put(url, json={"title": "Pay", "members": both[1:]}, headers=anyhow)
-    answer = review.fay.post(f"{url_of_change}/merge", json={})
-    assert (answer.status_code, answer.json()["code"]) == (409, "not_approved")
+        anyhow = {"If-Match": "*"}
+        assert review.admin.put(f"/people/{joe}", json={}, headers=anyhow).is_success
+        assert review.admin.delete(f"/people/{joe}", headers=anyhow).is_success
+    assert review.get(made["id"])["state"] == "in_review"
     (item,) = review.get(made["id"], below="/approvals")["items"]
-    assert (item["approved"], [each["by"] for each in item["fallen"]]) == (False, [f"joe{way}"])
-    assert kim.post(f"{url_of_change}/approve", json={}).json()["state"] == "approved"
+    assert (item["approved"], [each["by"] for each in item["fallen"]]) == (False, [joe])
+    assert owners[kim].post(f"{url}/approve", json={}).json()["state"] == "approved"
+    review.assess(made["id"])
     assert review.merge(made["id"])["changed"] == ["order_pay"]
+
+
+def test_an_approval_falls_at_the_merge_when_somebody_with_a_better_right_came(
+    review: Review,
+) -> None:
+    """Any data owner may approve for a team without one, until it has one."""
+    owners = crew(review, "pay-late", "lea", "max")
+    made = review.propose(P0)
+    url = f"/changes/{made['id']}"
+    assert owners["lea"].post(f"{url}/approve", json={}).json()["state"] == "approved"
+    put_team(review, "pay-late", "max")
+    review.assess(made["id"])
+    answer = review.fay.post(f"{url}/merge", json={})
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_approved")
+    assert review.get(made["id"])["state"] == "in_review"
+    assert owners["max"].post(f"{url}/approve", json={}).json()["state"] == "approved"
+
+
+@pytest.mark.parametrize("what", ["plan", "approval"])
+def test_what_happens_in_the_moment_of_a_merge_stops_it(
+    review: Review, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between looking and merging somebody else was faster: nothing comes into force unseen."""
+    owners = crew(review, f"pay-race-{what}", f"una-{what}", f"vic-{what}")
+    made = review.propose(P0)
+    url = f"/changes/{made['id']}"
+    assert owners[f"una-{what}"].post(f"{url}/approve", json={}).is_success
+    review.assess(made["id"])
+    look = change_merge.branch_items
+
+    def meanwhile(branch: Any) -> Any:
+        if what == "plan":
+            review.put_plan(review.plan().replace(*P3))
+        else:
+            put_team(review, f"pay-race-{what}", f"vic-{what}")
+        return look(branch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(change_merge, "branch_items", meanwhile)
+        answer = review.fay.post(f"{url}/merge", json={})
+    assert (answer.status_code, answer.json()["code"]) == (409, "moved")
+    assert review.get(made["id"])["merged_revision"] is None
 
 
 def test_a_rejection_gives_it_back_with_the_reason(review: Review) -> None:

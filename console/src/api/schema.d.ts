@@ -2931,7 +2931,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Revoke an API token
+         * Revoke an API token; approvals that its person may not give without it fall
          * @description Action `token.edit`: for the roles admin.
          */
         delete: operations["delete_token"];

@@ -23,6 +23,7 @@ from trackplane.control.operations import Call, Operations
 from trackplane.control.paging import page
 from trackplane.control.problems import ForbiddenError, NotFoundError
 from trackplane.control.publishing import Publisher
+from trackplane.control.review.lapsed import let_fall_of
 from trackplane.control.roles import MEANING, least
 
 operations: Final = Operations("people")
@@ -142,7 +143,7 @@ def create_token(call: Call, body: people_wire.TokenCreate) -> people_wire.Token
 
 @operations.add("DELETE", "/tokens/{id}", action="token.edit")
 def delete_token(call: Call, id: wire.Word) -> wire.Removed:
-    """Revoke an API token."""
+    """Revoke an API token; approvals that its person may not give without it fall."""
     call.actor.require_apps([])
     with call.platform.publisher.change(call.actor, "token revoked") as change:
         table = tables.tokens
@@ -150,6 +151,7 @@ def delete_token(call: Call, id: wire.Word) -> wire.Removed:
         if row is None:
             raise NotFoundError(f"there is no token {id!r}")
         change.connection.execute(sa.delete(table).where(table.c.id == id))
+        let_fall_of(change, [row.person])
         change.audit("token.delete", id, detail={"name": row.name, "prefix": row.prefix})
     return wire.Removed(number=change.number)
 

@@ -219,6 +219,8 @@ def merge_change(call: Call, id: wire.Id, body: wire.MergeRequest) -> wire.Merge
     message = body.message or row.title
     with call.platform.publisher.change(call.actor, f"change request {id}") as change:
         _require_unmoved(change, call, row, sides.revision)
+        if lapsed(change.connection, row):
+            raise MovedError("an approval lapsed in this moment", hint="look at it again")
         made = publish_plan(call.platform, change, found, f"{message} (change request {id})")
         done = _merged(change, row, made)
     return wire.Merged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from trackplane.control.publishing import Change
 from trackplane.control.review import review_tables
 from trackplane.control.review.approvers import Judge, approvers_of
-from trackplane.control.review.change_state import settle, tell_of_fallen
+from trackplane.control.review.change_state import OPEN, settle, tell_of_fallen
 
 _BECAUSE = "who gave it may not approve this any more"
 
@@ -30,6 +31,17 @@ def lapsed(connection: sa.Connection, row: sa.Row[Any]) -> list[sa.Row[Any]]:
         if (approver := approvers.get(each.person)) is None
         or judge.why_not(each.takes, each.owner, approver)
     ]
+
+
+def let_fall_of(change: Change, people: Iterable[str]) -> None:
+    """Let lapsed approvals of open change requests fall, once some people may do less than before."""
+    changes, given = review_tables.changes, review_tables.approvals
+    theirs = sa.select(given.c.change).where(
+        given.c.person.in_(list(people)), given.c.fell_at.is_(None)
+    )
+    open_ones = sa.select(changes).where(changes.c.state.in_(OPEN), changes.c.id.in_(theirs))
+    for row in change.connection.execute(open_ones).all():
+        let_fall(change, row)
 
 
 def let_fall(change: Change, row: sa.Row[Any]) -> list[str]:

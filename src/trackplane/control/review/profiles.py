@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from trackplane.control.problems import NotFoundError
 from trackplane.control.publishing import Change
 from trackplane.control.review import notice_wire, review_tables
 from trackplane.control.review import profile_wire as wire
+from trackplane.control.review.lapsed import let_fall_of
 from trackplane.control.review.notices import channels_of, mine
 from trackplane.control.roles import ROLES
 from trackplane.control.wire import Paging, Removed, Word
@@ -155,6 +157,7 @@ def delete_person(call: Call, person: Word) -> Removed:
         call.match(str(row.version))
         change.connection.execute(sa.delete(_people).where(_people.c.person == person))
         change.connection.execute(sa.delete(_members).where(_members.c.person == person))
+        let_fall_of(change, [person])
         change.audit("person.delete", person)
     return Removed(number=change.number)
 
@@ -283,16 +286,21 @@ def put_team(call: Call, team: wire.PersonName, body: wire.TeamPatch) -> wire.Te
                 .values(version=row.version + 1, **values)
             )
         if members is not None:
-            _set_members(change.connection, team, members)
+            _set_members(change, team, members)
         change.audit("team.put", team, detail={"members": members})
     return get_team(call, team)
 
 
-def _set_members(connection: sa.Connection, team: str, members: list[str]) -> None:
-    connection.execute(sa.delete(_members).where(_members.c.team == team))
+def _set_members(change: Change, team: str, members: Iterable[str]) -> None:
+    """Say who is in a team; approvals that others gave as its members fall."""
+    before = change.connection.execute(sa.select(_members.c.person).where(_members.c.team == team))
+    gone = {row.person for row in before}.difference(members)
+    change.connection.execute(sa.delete(_members).where(_members.c.team == team))
     rows = [{"team": team, "person": person} for person in dict.fromkeys(members)]
     if rows:
-        connection.execute(sa.insert(_members), rows)
+        change.connection.execute(sa.insert(_members), rows)
+    if gone:
+        let_fall_of(change, gone)
 
 
 @operations.add("DELETE", "/teams/{team}", action="person.edit", precondition=True)
@@ -305,6 +313,6 @@ def delete_team(call: Call, team: Word) -> Removed:
             raise NotFoundError(f"there is no team {team!r}")
         call.match(str(row.version))
         change.connection.execute(sa.delete(_teams).where(_teams.c.team == team))
-        change.connection.execute(sa.delete(_members).where(_members.c.team == team))
+        _set_members(change, team, [])
         change.audit("team.delete", team)
     return Removed(number=change.number)
