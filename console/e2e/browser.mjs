@@ -59,6 +59,8 @@ export class Driver {
   /** Note accessibility violations that are serious or critical; the end of the run fails on them. */
   async accessible(where) {
     await this.page.evaluate(AXE);
+    // What is half faded in has half of its contrast.
+    await this.page.waitForFunction(() => document.getAnimations().every((one) => one.playState !== "running" || one.effect.getTiming().iterations === Infinity));
     const violations = await this.page.evaluate(async () => {
       const { violations: found } = await window.axe.run(document, { resultTypes: ["violations"] });
       return found

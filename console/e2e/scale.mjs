@@ -10,6 +10,7 @@ await withBrowser(async (driver) => {
   await page.goto(url);
   await page.getByLabel(/token/i).first().fill(process.env.TRACKPLANE_TOKEN);
   await page.keyboard.press("Enter");
+  await page.getByRole("navigation").first().waitFor();
 
   const rows = page.locator(".tp-hits tr[data-row]");
   const seen = new Set();
