@@ -9,6 +9,7 @@ import { PersonMark } from "../../components/person";
 import { Empty, ErrorState, Loading, Panel } from "../../components/states";
 import { ago, moment } from "../../format";
 import { useText, type MessageId, type Translate } from "../../i18n";
+import { sentence } from "../../i18n/said";
 
 export function HistoryTab({ change }: { change: Change }) {
   const { t, locale } = useText();
@@ -72,7 +73,7 @@ function Words({ entry }: { entry: HistoryEntry }) {
     <>
       {words.map((text) => (
         <p key={text} className="tp-prose" style={{ marginTop: 4 }}>
-          {text}
+          {sentence(text)}
         </p>
       ))}
       {names && (

@@ -9,6 +9,7 @@ import { Person } from "../../components/person";
 import { Empty, Panel } from "../../components/states";
 import { bytes, count, moment, percent } from "../../format";
 import { useText } from "../../i18n";
+import { said, sentence } from "../../i18n/said";
 import { adviceOf, barsOf, platformsOf, touchedOf, type Bar, type Measure } from "./impact-model";
 
 const TONES = ["indigo", "teal", "orange", "grape", "cyan", "pink", "lime", "gray"] as const;
@@ -217,7 +218,7 @@ function Sample({ sample }: { sample: Replayed["samples"][number] }) {
       </Group>
       {sample.violations.map((violation, index) => (
         <Text key={index} fz="sm" style={{ overflowWrap: "anywhere" }}>
-          {violation.message}
+          {said(violation)}
         </Text>
       ))}
       <Box mt={6}>
@@ -344,7 +345,7 @@ function Basis({ replay, notes }: { replay: Replayed; notes: readonly string[] }
         )}
         {notes.map((note) => (
           <Text key={note} fz="sm" c="dimmed">
-            {note}
+            {sentence(note)}
           </Text>
         ))}
       </Stack>

@@ -14,6 +14,7 @@ import { People, Person } from "../../components/person";
 import { Empty, ErrorState, Loading, Panel } from "../../components/states";
 import { ago, moment } from "../../format";
 import { useText, type MessageId, type Translate } from "../../i18n";
+import { sentence } from "../../i18n/said";
 import { allowedOf } from "./model";
 import { reasonWords } from "./reasons";
 
@@ -166,7 +167,7 @@ function ApprovalRow({ change, item, selectable, chosen, toggle }: { change: Cha
         )}
         {item.fallen.map((fallen) => (
           <Text key={`${fallen.by} ${fallen.at}`} fz="xs" c="light-dark(#8a4b00, var(--mantine-color-orange-4))" mt={2} title={moment(fallen.at, locale)}>
-            {t("reviewers.fallen", { by: fallen.by, ago: ago(fallen.at, locale), because: fallen.because })}
+            {t("reviewers.fallen", { by: fallen.by, ago: ago(fallen.at, locale), because: sentence(fallen.because) })}
           </Text>
         ))}
       </td>

@@ -12,6 +12,7 @@ import { Sparkline } from "../../components/sparkline";
 import { Panel } from "../../components/states";
 import { count, localised, percent } from "../../format";
 import { useText } from "../../i18n";
+import { sentence } from "../../i18n/said";
 import { appliesWords, variantLines } from "./model";
 import { Fact, Missing } from "./facts";
 import { PropertyTable } from "./properties";
@@ -202,7 +203,7 @@ export function About({ app, event, spec, revision, insight, property }: AboutPr
             <Stack gap={6}>
               {insight?.notes.map((note) => (
                 <Text key={note} fz="xs" c="dimmed">
-                  {note}
+                  {sentence(note)}
                 </Text>
               ))}
             </Stack>

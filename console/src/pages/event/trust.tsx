@@ -3,8 +3,8 @@ import { Popover, Progress, Stack, Text, UnstyledButton, Group } from "@mantine/
 import type { TrustJudgement } from "../../api/design";
 import { Icon } from "../../components/icons";
 import { TrustMark } from "../../components/standing";
-import { useText, type MessageId, type Translate } from "../../i18n";
-import { CATALOGUES } from "../../i18n";
+import { CATALOGUES, useText, type MessageId, type Translate } from "../../i18n";
+import { sentence } from "../../i18n/said";
 
 export function TrustBadge({ trust }: { trust: TrustJudgement }) {
   const { t } = useText();
@@ -29,7 +29,7 @@ export function TrustBadge({ trust }: { trust: TrustJudgement }) {
 const trustWord = (level: TrustJudgement["level"]): MessageId => `trust.${level}`;
 
 export function TrustCriteria({ trust }: { trust: TrustJudgement }) {
-  const { t, locale } = useText();
+  const { t } = useText();
   return (
     <Stack gap="xs">
       <Group justify="space-between">
@@ -52,7 +52,7 @@ export function TrustCriteria({ trust }: { trust: TrustJudgement }) {
                 {criterionWords(one.code, t)}
               </Text>
               <Text fz="xs" c="dimmed">
-                {locale === "en" ? one.why : t(one.met ? "trust.met" : one.met === null ? "trust.not_known" : "trust.not_met")}
+                {sentence(one.why)}
               </Text>
             </div>
             <Text fz="xs" c="dimmed" className="tp-num">
