@@ -1,12 +1,19 @@
-"""What tests of several parts share: a throwaway PostgreSQL, started once, when first asked for."""
+"""What tests of several parts share: a throwaway PostgreSQL, started once, when first asked for.
+
+No property test fails because the machine was busy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from trackplane.testing.postgres import NoPostgresError, PostgresServer
+
+settings.register_profile("trackplane", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("trackplane")
 
 
 @pytest.fixture(scope="session")

@@ -300,7 +300,6 @@ modes = st.sampled_from(["off", "warn", "enforce"])
 
 
 @given(st.lists(events, max_size=8), namespaces, modes, modes)
-@settings(deadline=None)
 def test_each_event_gets_exactly_one_disposition_and_the_ledger_adds_up(
     batch: list[dict[str, Any]], who: Any, validation: Any, allow_list: Any
 ) -> None:
@@ -323,7 +322,7 @@ def test_each_event_gets_exactly_one_disposition_and_the_ledger_adds_up(
 
 
 @given(st.lists(events, max_size=6), namespaces)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_every_event_lies_in_the_partition_of_its_key(
     batch: list[dict[str, Any]], who: Any
 ) -> None:

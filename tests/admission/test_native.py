@@ -190,7 +190,6 @@ def repeats(value: object) -> bool:
 
 
 @given(pair_values, st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", "\t:")]), st.booleans())
-@settings(deadline=None)
 def test_duplicate_keys_are_found_exactly(
     value: object,
     separators: tuple[str, str],
@@ -204,7 +203,7 @@ def test_duplicate_keys_are_found_exactly(
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=3), json_values, max_size=3), max_size=4))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_sound_record_keeps_every_byte_of_its_events(events: list[object]) -> None:
     """Compact or spaced: the bytes are the client's own, and mean what they meant."""
     for separators in ((",", ":"), (", ", ": ")):
@@ -221,7 +220,6 @@ def test_a_sound_record_keeps_every_byte_of_its_events(events: list[object]) -> 
 
 
 @given(st.binary(max_size=300))
-@settings(deadline=None)
 def test_arbitrary_bytes_never_crash(body: bytes) -> None:
     """They are a record or a refusal."""
     for text in (body, b'{"events":[' + body, record_of(GOOD, body, GOOD)):
@@ -236,7 +234,7 @@ def test_arbitrary_bytes_never_crash(body: bytes) -> None:
     st.lists(st.sampled_from([GOOD, *[o for _, o in OFFENDERS if len(o) < 1000]]), max_size=12),
     st.sampled_from([b"", b" ", b"\n"]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_neighbours_of_offenders_are_unharmed(events: list[bytes], space: bytes) -> None:
     """Each event is judged by its own bytes alone."""
     record = parse(record_of(*[space + event + space for event in events]), LIMITS)
@@ -246,7 +244,7 @@ def test_neighbours_of_offenders_are_unharmed(events: list[bytes], space: bytes)
 
 
 @given(st.dictionaries(st.text("ab", max_size=3), json_values, max_size=4), st.booleans())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_cutter_agrees_with_the_decoder(value: dict[str, object], spaced: bool) -> None:  # noqa: FBT001 - drawn
     """On sound JSON it finds the same members and elements."""
     text = json.dumps(value, indent=1 if spaced else None, ensure_ascii=False).encode()
@@ -258,7 +256,7 @@ def test_the_cutter_agrees_with_the_decoder(value: dict[str, object], spaced: bo
 
 
 @given(json_values, st.integers(1, 6))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_depth_is_measured_exactly(value: object, limit: int) -> None:
     """Brackets in strings do not count."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trackplane.assist import PARTS, completeness, read_design
@@ -60,7 +60,6 @@ def test_the_parts_add_up_to_a_hundred_and_the_page_lists_them() -> None:
     assert told == [(part.code, str(part.points), part.meaning) for part in PARTS]
 
 
-@settings(deadline=None)
 @given(st.sets(st.sampled_from(WHOLE.strip().splitlines()[:7])))
 def test_more_is_never_less_complete(lines: set[str]) -> None:
     some = completeness(read_design("x", "\n".join(sorted(lines))))

@@ -47,7 +47,7 @@ def plan_of(made: Draft) -> Plan:
     return load_plan(f"format: 1\napp: shop\nevents:\n{body}")
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(SAMPLES)
 def test_every_sample_is_valid_under_the_draft_made_from_it(whats: list[dict[str, Any]]) -> None:
     samples = [{"event": "thing", "what": what, "how": {"platform": "web"}} for what in whats]

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trackplane.assist import Catalogue, Proposals, propose, read_design
@@ -156,7 +156,6 @@ def test_half_written_text_is_read_as_far_as_it_goes() -> None:
         assert read_design("x", text).properties == {}
 
 
-@settings(deadline=None)
 @given(st.text(max_size=20), st.text(max_size=80))
 def test_any_name_and_text_can_be_asked_about(name: str, text: str) -> None:
     found = asked(name, text)
@@ -184,7 +183,6 @@ def plans(draw: st.DrawFn) -> dict[str, EventSpec]:
     }  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(plans(), min_size=1, max_size=4), st.sampled_from(WORDS))
 def test_a_changed_catalogue_answers_as_one_made_anew(
     history: list[dict[str, EventSpec]], name: str

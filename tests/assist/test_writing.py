@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 import yaml_rs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trackplane.assist import to_yaml, written
@@ -29,7 +29,6 @@ TREES = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(TREES, st.integers(0, 3))
 def test_what_is_written_is_read_back_the_same(tree: dict[str, Any], blocks: int) -> None:
     assert yaml_rs.loads(to_yaml(tree, blocks=blocks), parse_datetime=False) == tree

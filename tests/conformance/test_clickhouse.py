@@ -139,7 +139,6 @@ def supported():
 
 @settings(
     max_examples=int(os.environ.get("EXAMPLES", 60 * SCALE)),
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 @given(rule=shared.rules(), uploads=generated.UPLOADS)

@@ -110,7 +110,7 @@ def queries(draw: st.DrawFn) -> tuple[str, str, set[str]]:
     return sql, "order_pay", {known[text] for text in chosen}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(queries())
 def test_a_read_set_holds_what_a_query_reads(made: tuple[str, str, set[str]]) -> None:
     """Whatever it is wrapped in."""

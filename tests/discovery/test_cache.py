@@ -101,7 +101,7 @@ def test_there_is_no_state_where_there_is_no_file(tmp_path: Path) -> None:
     assert LastGood(tmp_path / "none").load() is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_damage_anywhere_leaves_an_earlier_state_or_none(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -132,7 +132,7 @@ def test_damage_anywhere_leaves_an_earlier_state_or_none(
     resources=st.integers(1, 9),
     size=st.integers(1, 200),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_parts_join_to_what_was_split(
     changed: list[int], removed: int, resources: int, size: int
 ) -> None:

@@ -19,7 +19,7 @@ PAIRS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), max_size=12)
 STEPS = st.lists(st.tuples(PAIRS, st.sampled_from(["commit", "crash", "go on"])), max_size=12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(STEPS)
 @pytest.mark.parametrize("spill", [1, 100_000])
 def test_it_keeps_what_a_set_would_through_crash_and_takeover(spill, steps) -> None:

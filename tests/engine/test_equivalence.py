@@ -367,8 +367,7 @@ def actual(outputs: Outputs) -> tuple[Rows, Failures]:
 
 @settings(
     max_examples=250 * SCALE,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=list(HealthCheck),
 )
 @given(rules=rulesets(), uploads=UPLOADS)
 def test_the_engine_puts_out_what_the_reference_does(make_frame, make_ruleset, rules, uploads):

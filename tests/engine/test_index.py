@@ -179,7 +179,7 @@ def actual(ruleset: Ruleset, frame: Frame) -> Found:
     return put, Counter((d.rule, d.id, d.reason) for d in outputs.dirty)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(rules=RULES, uploads=FRAMES)
 @pytest.mark.parametrize("split", [0, 3, 1000])
 def test_the_index_changes_neither_outputs_nor_failures(make_frame, split, rules, uploads) -> None:
@@ -188,7 +188,7 @@ def test_the_index_changes_neither_outputs_nor_failures(make_frame, split, rules
     assert actual(ruleset_of(rules, split), frame) == expected(rules, frame)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     rules=RULES,
     steps=st.lists(

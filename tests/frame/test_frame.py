@@ -72,7 +72,7 @@ def sample() -> bytes:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(OBJECT, min_size=4, max_size=4), st.lists(EVENT, max_size=12), st.sampled_from(GRADES)
 )
@@ -203,7 +203,7 @@ def test_a_field_appended_to_the_directory_is_passed_over() -> None:
     assert len(Frame.decode(body + struct.pack("<I", isal_zlib.crc32(body)))) == 2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 60_000),
     st.integers(0, 20_000),
@@ -292,7 +292,7 @@ ENTRY = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(DIRTY, max_size=5), st.lists(ENTRY, max_size=5))
 def test_dirty_events_and_ledger_entries_come_back_as_they_were(
     events: list[DirtyEvent], entries: list[LedgerEntry]

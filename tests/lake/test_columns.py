@@ -99,7 +99,7 @@ def expected(merged):
 
 
 @given(records, st.booleans(), st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_row_is_the_merged_event_and_loses_nothing(uploads, clean, random):
     frame = frame_of(uploads, clean=clean)
     keep = np.array([random.random() < 0.8 for _ in range(len(frame))])

@@ -162,6 +162,4 @@ def test_commits_hold_whatever_step_a_crash_meets(messages):
     Lake.messages = messages
     from hypothesis.stateful import run_state_machine_as_test
 
-    run_state_machine_as_test(
-        Lake, settings=settings(max_examples=25, stateful_step_count=25, deadline=None)
-    )
+    run_state_machine_as_test(Lake, settings=settings(max_examples=25, stateful_step_count=25))

@@ -164,7 +164,7 @@ names = st.from_regex(r"[a-z]{1,6}", fullmatch=True)
 comments = st.sampled_from(["", "# c\n", "\n", "# a\n\n# b\n", "  # deep\n"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(names, comments), min_size=1, max_size=8, unique_by=lambda p: p[0]),
     st.data(),

@@ -54,7 +54,7 @@ def test_the_same_plan_gives_the_same_example() -> None:
         r"(\[[a-f0-3]{1,4}\]|x|y|(ab|c)|\\d|\.|-)([+?]|\{[1-3],?[4-6]?\})?", fullmatch=True
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_text_of_a_pattern_matches_it(pattern: str) -> None:
     """Classes, branches, escapes and repetitions."""
     text = value_of(Property(type=("string",), pattern=pattern))

@@ -171,7 +171,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80, derandomize=True)
 @given(
     st.dictionaries(NAMES, st.dictionaries(st.sampled_from(["title", "what", "x", "tags"]), TREES)),
     TREES,
@@ -222,7 +222,7 @@ def yaml_equal(one: object, other: object) -> bool:
     return type(one) is type(other) and one == other
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(st.integers(0, 10**9))
 def test_a_formatted_plan_is_the_same_plan(seed):
     """The shop's plan in random layouts: equal after loading, with its warnings."""

@@ -261,7 +261,7 @@ values = st.one_of(st.integers(0, 2), st.dictionaries(keys, st.integers(0, 2), m
 plans = st.dictionaries(keys, st.dictionaries(keys, values, max_size=3), max_size=3)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(plans, plans, plans, st.booleans())
 def test_a_merge_is_right_whatever_either_side_did(base, yours, theirs, flow):
     """Against a merge of the values: each side's changes are in it, and it does not mind the order."""

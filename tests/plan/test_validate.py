@@ -203,7 +203,7 @@ def cases(draw: st.DrawFn) -> tuple[EventSpec, dict[str, Any], dict[str, Any]]:
     return spec, *sides
 
 
-@settings(max_examples=250 * SCALE, deadline=None)
+@settings(max_examples=250 * SCALE)
 @given(cases())
 def test_json_schema_accepts_exactly_the_events_without_errors(case):
     """The exam: an independent JSON Schema library agrees with the validator about every event."""
@@ -219,7 +219,7 @@ def test_json_schema_accepts_exactly_the_events_without_errors(case):
     assert JsonSchema(schema).is_valid(merged) == (not errors), errors
 
 
-@settings(max_examples=200 * SCALE, deadline=None)
+@settings(max_examples=200 * SCALE)
 @given(shapes().flatmap(lambda shape: st.tuples(st.just(shape), values(shape))))
 def test_a_form_never_takes_what_has_a_violation(case):
     """It may refuse a fine event, never take a bad one."""
@@ -236,7 +236,7 @@ def takes(members: dict[str, Property], value: Any) -> bool:
     return True
 
 
-@settings(max_examples=100 * SCALE, deadline=None)
+@settings(max_examples=100 * SCALE)
 @given(
     st.dictionaries(
         st.text(min_size=1, max_size=4)
@@ -437,7 +437,7 @@ def test_matching_variants_apply_in_list_order():
         assert [v.code for v in validate({"how": how, "what": {"n": most + 1}})] == ["max"]
 
 
-@settings(max_examples=150 * SCALE, deadline=None)
+@settings(max_examples=150 * SCALE)
 @given(
     st.lists(st.integers(0, 21), min_size=1, max_size=4),
     st.sampled_from(["<", "<=", ">", ">=", "="]),

@@ -177,7 +177,7 @@ TEXTS = st.lists(st.sampled_from(LINES), max_size=14).map(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TEXTS, st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3), st.lists(st.sampled_from(LINES), max_size=3)), max_size=4))  # fmt: skip
 def test_changing_is_the_same_as_reading_everything(text, edits):
     """Plan, warnings and findings alike, whatever lines are put in or taken out."""

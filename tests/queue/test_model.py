@@ -124,5 +124,5 @@ class QueueModel(RuleBasedStateMachine):
         shutil.rmtree(self.path)
 
 
-QueueModel.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+QueueModel.TestCase.settings = settings(max_examples=40, stateful_step_count=25)
 TestQueueModel = QueueModel.TestCase

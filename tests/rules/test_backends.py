@@ -253,7 +253,6 @@ def rules(draw):
 
 @settings(
     max_examples=150 * SCALE,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 @given(rule=rules(), uploads=generated.UPLOADS)

@@ -63,7 +63,7 @@ def test_every_overload_with_literals_is_tried():
 
 
 @pytest.mark.parametrize(("name", "signature", "literals"), list(calls()), ids=str)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_values_give_what_the_table_says(name, signature, literals, data):
     """Never an exception; NULL, ERROR and the type only as declared."""

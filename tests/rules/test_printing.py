@@ -12,7 +12,7 @@ from trackplane.rules.sql.parse import parse_expression
 from trackplane.rules.sql.print import sql_text
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(tree=trees())
 def test_python_text_parses_to_the_tree_it_was_printed_from(tree):
     """Precedence, quotes, odd names, items: nothing is lost."""
@@ -23,7 +23,7 @@ def test_python_text_parses_to_the_tree_it_was_printed_from(tree):
     assert python_text(node) == text
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(tree=trees())
 def test_sql_text_parses_to_the_tree_it_was_printed_from(tree):
     """The same of SQL; and what is printed is SQL to sqlglot's own parser too."""

@@ -105,7 +105,7 @@ def test_what_is_not_in_the_language_is_refused_by_name(text, code, word):
     assert word.lower() in caught.value.findings[0].message.lower()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet=string.printable + "雨é\u2028\x00", max_size=60))
 def test_any_text_parses_or_gives_findings(text):
     """No text makes the front end fail otherwise; places are inside the text."""
@@ -142,7 +142,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(EXPRESSIONS, st.none() | st.integers(-3, 3), st.none() | st.booleans())
 def test_a_printed_expression_reads_back_as_the_same(text, number, truth):
     """Printing keeps precedence; so errors and the console show what runs."""

@@ -158,10 +158,12 @@ def test_nothing_is_left_behind(pool: ScriptPool, outside: Outside) -> None:
 
 def test_runners_have_nothing_of_the_engine(outside: Outside) -> None:
     """Neither environment, nor descriptors, nor user, nor capabilities, nor network."""
+    others = set(psutil.Process().children(recursive=True))
     pool = ScriptPool(clock=clock)
     pool.configure({"s": ScriptText(name="s", text=script("return False"))})
     assert not isinstance(pool.run("s", GOOD)[0], ScriptFailure)
-    runner = max(psutil.Process().children(recursive=True), key=lambda process: process.pid)
+    fresh = set(psutil.Process().children(recursive=True)) - others
+    (runner,) = (process for process in fresh if not process.children())
     status = Path(f"/proc/{runner.pid}/status").read_text()
     assert "Seccomp:\t2" in status
     assert "NoNewPrivs:\t1" in status

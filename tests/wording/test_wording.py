@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trackplane.wording import (
@@ -46,7 +46,6 @@ def test_an_index_gets_the_words_inside_long_chinese_ones_too() -> None:
     assert tokens("北京大学") == ["北京大学"]
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_can_be_cut_and_no_token_is_empty_or_unfolded(text: str) -> None:
     for overlapping in (False, True):
@@ -154,7 +153,6 @@ NAMES = st.text(max_size=30) | st.lists(
 ).map("_".join)
 
 
-@settings(deadline=None)
 @given(NAMES, NAMES)
 def test_similarity_is_symmetric_and_within_bounds(a: str, b: str) -> None:
     assert similarity(a, b) == similarity(b, a)
@@ -162,7 +160,6 @@ def test_similarity_is_symmetric_and_within_bounds(a: str, b: str) -> None:
     assert similarity(a, a) == 1
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_can_be_taken_apart_and_folding_twice_changes_nothing(text: str) -> None:
     assert analyse(text).written == text
