@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,20 @@ def test_a_collector_that_knows_nothing_takes_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "data" / "queue").rglob("events*/**/*.log"))
 
 
+def pause(platform: LooseProcesses, name: str) -> None:
+    """Stop a process, but not within a transaction: nobody would pass it (ADR 0003)."""
+    while True:
+        platform.interrupt(name, signal.SIGSTOP)
+        try:
+            for path in ("lake/manifest.db", "queue/groups.db"):
+                with closing(sqlite3.connect(platform.data / path, timeout=3)) as database:
+                    database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            platform.interrupt(name, signal.SIGCONT)
+        else:
+            return
+
+
 def test_a_paused_worker_loses_its_partitions_and_doubles_nothing(loose: Shop) -> None:
     """Stopped past its lease with events in hand; the other takes over; then it comes back."""
     platform = processes(loose)
@@ -132,7 +148,7 @@ def test_a_paused_worker_loses_its_partitions_and_doubles_nothing(loose: Shop) -
     client.start()
     try:
         until(lambda: len(loose.ids(like="pause-%")) > 100, "events in the lake")
-        platform.interrupt("worker-1", signal.SIGSTOP)
+        pause(platform, "worker-1")
         until(lambda: platform.members("raw").get("worker-2") == 18, "the other takes over")
         before = len(ids)
         until(lambda: len(loose.ids(like="pause-%")) > before, "events go on")
