@@ -262,3 +262,17 @@ def test_a_pattern_is_linear_and_remembers_only_a_bounded_number_of_values():
     assert all(many(f"{number}x") for number in range(3_000))
     cells = [cell.cell_contents for cell in many.__closure__]
     assert [len(held) <= 1_024 for held in cells if isinstance(held, set)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("events: {a: {titel: A}}", "did you mean 'title'?"),
+        ("events: {a: {properties: {}}}", "properties stand under who, when, where, how or what"),
+        ("groups: {g: {price: number}}", "known: how, what, when, where, who"),
+    ],
+)
+def test_a_key_that_is_not_known_says_which_are(text, hint):
+    with pytest.raises(PlanError) as raised:
+        load_plan(HEAD + text)
+    assert [finding.hint for finding in raised.value.findings] == [hint]

@@ -41,12 +41,12 @@ class Report:
     def keys(
         self, raw: Mapping[Any, Any], known: Collection[str], path: Path, *, elsewhere: str = ""
     ) -> None:
-        """Report keys that are not known, each with the nearest one."""
+        """Report keys that are not known, each with the nearest one, or with all that there are."""
         for key in raw:
             if key not in known:
                 self.add(
                     "unknown_key", f"unknown key {key!r}", (*path, str(key)),
-                    hint=did_you_mean(str(key), known) or elsewhere or None,
+                    hint=did_you_mean(str(key), known) or elsewhere or f"known: {', '.join(sorted(known))}",
                 )  # fmt: skip
 
     def not_text(self, value: Any, what: str, path: Path) -> None:
