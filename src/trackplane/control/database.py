@@ -55,6 +55,7 @@ class Database:
             self._engine = sa.create_engine(f"sqlite:///{target}")
             sa.event.listen(self._engine, "connect", _configure)
             sa.event.listen(self._engine, "begin", _begin)
+            sa.event.listen(self._engine, "before_cursor_execute", _refuse_nul)
             self._reading = self._engine
         else:
             self._engine = sa.create_engine(
@@ -172,3 +173,12 @@ def _configure(connection: Any, _record: object) -> None:
 
 def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN")
+
+
+def _refuse_nul(*call: Any) -> None:
+    """Refuse in SQLite the character that PostgreSQL keeps in no text."""
+    _connection, _cursor, _statement, parameters, _context, many = call
+    for row in parameters if many else (parameters,):
+        for value in row:
+            if type(value) is str and "\x00" in value:
+                raise InputError("the metadata cannot hold a text with the character NUL")
