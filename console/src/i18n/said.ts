@@ -10,14 +10,20 @@ export function said({ code, message }: { code: string; message: string }): stri
 
 /** A sentence of the server, in Chinese where the console knows it. */
 export function sentence(text: string): string {
-  const known = i18n.locale === "zh" ? sentencesZh.find(([pattern]) => pattern.test(text)) : undefined;
-  return known ? text.replace(...known) : text;
+  return translated(text, sentencesZh);
 }
 
-const MEANT = /^did you mean '(.+)'\?$/;
+const HINTS: readonly [RegExp, string][] = [
+  [/^did you mean '(.+)'\?$/, "是不是“$1”？"],
+  [/^known: (.+)$/, "可用：$1"],
+];
 
-/** A hint; the commonest one in Chinese too. */
+/** A hint; the commonest ones in Chinese too. */
 export function hinted(hint: string): string {
-  const meant = i18n.locale === "zh" ? MEANT.exec(hint)?.[1] : undefined;
-  return meant ? `是不是“${meant}”？` : hint;
+  return translated(hint, HINTS);
+}
+
+function translated(text: string, patterns: readonly [RegExp, string][]): string {
+  const known = i18n.locale === "zh" ? patterns.find(([pattern]) => pattern.test(text)) : undefined;
+  return known ? text.replace(...known) : text;
 }
