@@ -49,7 +49,7 @@ $(UV):
 	@echo "make: installing Chromium"
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk >/dev/null
 
-setup: .cache/python.stamp ## Make .venv with .venv/bin/trackplane
+setup: .cache/python.stamp .cache/console.stamp ## Make .venv with .venv/bin/trackplane, the console built
 
 console: .cache/console.stamp ## Build the console into the package
 

@@ -253,6 +253,7 @@ await withBrowser(async (driver) => {
     await as("cat", `/changes/${change}`);
     await button("Merge").click();
     await driver.accessible("merging");
+    await dialog.getByText(/recent events.* would newly fail/).waitFor();
     await dialog.getByRole("button", { name: "Merge" }).click();
     await page.getByText(/^\d+ of \d+ nodes? in /).waitFor();
     await driver.accessible("merged");

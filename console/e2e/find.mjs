@@ -179,6 +179,16 @@ await withBrowser(async (driver) => {
     await choose("View", "Form");
   });
 
+  await driver.step("a property cannot take another one's name", async () => {
+    const names = page.getByRole("textbox", { name: "Name of the property" });
+    const [first, second] = [await names.nth(0).inputValue(), await names.nth(1).inputValue()];
+    await names.nth(1).fill(first);
+    await page.keyboard.press("Tab");
+    await page.getByText("There is one of this name already").waitFor();
+    await names.nth(1).fill(second);
+    await page.getByText("There is one of this name already").waitFor({ state: "detached" });
+  });
+
   await driver.step("what is not saved outlasts a reload", async () => {
     await page.getByText("Not saved; kept in this browser").waitFor();
     await page.waitForTimeout(400);

@@ -327,6 +327,7 @@ export const designEn = {
   "editor.type": "Type",
   "editor.type.about": "A value shape, to be used by its name.",
   "editor.property.add": "Property of {where}",
+  "editor.property.taken": "There is one of this name already",
   "editor.property.name": "Name of the property",
   "editor.property.more": "More of {name}",
   "editor.property.remove": "Remove {name}",

@@ -329,6 +329,7 @@ export const designZh: Record<keyof typeof designEn, string> = {
   "editor.type": "类型",
   "editor.type.about": "可按名称引用的取值形状。",
   "editor.property.add": "添加 {where} 属性",
+  "editor.property.taken": "已有同名属性",
   "editor.property.name": "属性名称",
   "editor.property.more": "{name} 的更多设置",
   "editor.property.remove": "移除 {name}",

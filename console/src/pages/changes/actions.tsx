@@ -1,12 +1,13 @@
 /** What can be done with a change request now, by whom, and why not. */
-import { Button, Group, List, Menu, Modal, Stack, Text, Textarea, Tooltip } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Alert, Button, Group, List, Menu, Modal, Stack, Text, Textarea, Tooltip } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { ApiError } from "../../api/client";
 import type { Change, ChangeAction, PartConflict } from "../../api/review";
-import { act, changeKey, conflictsOf } from "../../api/queries-review";
+import { act, changeKey, conflictsOf, impactQuery } from "../../api/queries-review";
 import { Icon } from "../../components/icons";
 import { ErrorState } from "../../components/states";
+import { count } from "../../format";
 import { useText } from "../../i18n";
 import { allowedOf, nextAction } from "./model";
 import { reasonWords } from "./reasons";
@@ -116,6 +117,7 @@ function ActionDialog({ change, action, close, onConflicts }: { change: Change; 
       >
         <Stack>
           <Text fz="sm">{t(`change.ask.${action}.about`)}</Text>
+          {action === "merge" && <Effect change={change} />}
           {action !== "rebase" && <Textarea label={t("review.comment")} required={needsWords} autosize minRows={3} value={comment} onChange={(event) => setComment(event.currentTarget.value)} data-autofocus />}
           {doing.isError && <ErrorState error={doing.error} />}
           <Group justify="flex-end">
@@ -129,5 +131,16 @@ function ActionDialog({ change, action, close, onConflicts }: { change: Change; 
         </Stack>
       </form>
     </Modal>
+  );
+}
+
+/** What merging would do to events that came lately, once more before it is done. */
+function Effect({ change }: { change: Change }) {
+  const { t, locale } = useText();
+  const replay = useQuery(impactQuery(change.id)).data?.impact.replay;
+  if (!replay) return null;
+  const fails = replay.estimated_fail;
+  return (
+    <Alert color={fails > 0 ? "orange" : "teal"} variant="outline" styles={{ title: { color: "var(--mantine-color-text)" } }} title={fails > 0 ? t("merge.fails", { count: count(fails, locale), of: count(replay.population, locale) }) : t("merge.fails.none", { of: count(replay.population, locale) })} />
   );
 }

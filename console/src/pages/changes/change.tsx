@@ -86,6 +86,11 @@ function Opened({ change }: { change: Change }) {
       />
       <Stack gap="md">
         <Steps change={change} />
+        {change.state === "draft" && change.rejection && (
+          <Alert color="orange" variant="outline" styles={{ title: { color: "var(--mantine-color-text)" } }} title={t("change.sent_back", { by: change.rejection.by, ago: ago(change.rejection.at, locale) })}>
+            <p className="tp-prose">{change.rejection.reason}</p>
+          </Alert>
+        )}
         {change.stale && change.state !== "merged" && change.state !== "closed" && (
           <Alert color="orange" variant="outline" styles={{ title: { color: "var(--mantine-color-text)" } }} title={t("change.stale", { base: change.base, current: change.current ?? 0 })}>
             {t("change.stale.about")}

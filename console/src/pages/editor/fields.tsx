@@ -4,7 +4,7 @@ import { createContext, useContext, useEffect, useState, type ReactNode } from "
 import type { Finding } from "../../api/client";
 import { useText } from "../../i18n";
 import { said } from "../../i18n/said";
-import { byLanguage, written, type Path, type Values } from "./part";
+import { byLanguage, isValues, written, type Path, type Values } from "./part";
 
 export interface Editing {
   values: Values;
@@ -119,13 +119,17 @@ export function SuggestField({ path, value, label, data, placeholder }: { path: 
 }
 
 /** A name that is only taken when one is through with it: a half-written one would be another property. */
-export function NameField({ value, label, rename, autoFocus = false }: { value: string; label: string; rename: (to: string) => void; autoFocus?: boolean }) {
-  const { readOnly } = useEditing();
+export function NameField({ path, value, label }: { path: Path; value: string; label: string }) {
+  const { t } = useText();
+  const { values, rename, readOnly } = useEditing();
   const [text, setText] = useState(value);
   useEffect(() => setText(value), [value]);
+  const to = text.trim();
+  const beside = path.slice(0, -1).reduce<unknown>((held, key) => (isValues(held) ? held[key] : undefined), values);
+  const taken = to !== value && isValues(beside) && to in beside;
   const done = () => {
-    const to = text.trim();
-    if (to && to !== value) rename(to);
+    if (taken) return;
+    if (to && to !== value) rename(path, to);
     else setText(value);
   };
   return (
@@ -134,7 +138,7 @@ export function NameField({ value, label, rename, autoFocus = false }: { value: 
       aria-label={label}
       value={text}
       readOnly={readOnly}
-      data-autofocus={autoFocus || undefined}
+      error={taken && t("editor.property.taken")}
       styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontWeight: 600 } }}
       onChange={(change) => setText(change.currentTarget.value)}
       onBlur={done}

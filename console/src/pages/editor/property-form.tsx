@@ -20,7 +20,7 @@ interface PropertyProps {
 
 export function PropertyForm({ path, name, value, shapes, depth, inherited }: PropertyProps) {
   const { t } = useText();
-  const { put, rename, readOnly } = useEditing();
+  const { put, readOnly } = useEditing();
   const [open, setOpen] = useState(false);
   const fault = useFault(path);
   const types = typeOf(value);
@@ -31,14 +31,14 @@ export function PropertyForm({ path, name, value, shapes, depth, inherited }: Pr
   const summary = summaryOf(own, t);
   return (
     <div className="tp-property-form" data-fault={fault ? "" : undefined} style={{ marginLeft: depth * 20 }}>
-      <Group gap={8} wrap="nowrap" align="flex-start">
+      <Group gap={8} className="tp-property-row" align="flex-start">
         <UnstyledButton aria-expanded={open} aria-label={t("editor.property.more", { name })} onClick={() => setOpen(!open)} style={{ paddingTop: 6 }}>
           <span style={{ display: "inline-flex", transform: open ? "rotate(90deg)" : undefined }}>
             <Icon name="chevron" size={16} />
           </span>
         </UnstyledButton>
         <div style={{ flex: "0 1 200px", minWidth: 90 }}>
-          <NameField value={name} label={t("editor.property.name")} rename={(to) => rename(path, to)} />
+          <NameField path={path} value={name} label={t("editor.property.name")} />
         </div>
         <div style={{ flex: "0 1 170px", minWidth: 100 }}>
           {types.length > 1 ? (
